@@ -1,0 +1,1 @@
+"""All that runs tasks: the engine (Work Queue), the master, foremen, workers. Knows only ``spool``."""

@@ -1,0 +1,1 @@
+"""The engine: the only process that links Work Queue, and the master's end of its socket."""

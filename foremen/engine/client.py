@@ -1,0 +1,243 @@
+"""The master's end of the engine's socket: start an engine, connect, say things, hear things; nothing blocks.
+
+client = connect_or_start(spool, settings)
+client.submit(TaskSpec("12.0#1", "/bin/true"))
+client.flush()
+# in the loop, select() on client.fileno() (for writing too while client.pending)
+for event in client.receive(): ...
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import socket
+import subprocess
+import sys
+import time
+from typing import Optional
+
+from foremen.engine.errors import EngineError, EngineGone, ProtocolError
+from foremen.engine.protocol import (
+    Ack,
+    Cancel,
+    Complaint,
+    Event,
+    Hello,
+    HelloMaster,
+    Request,
+    Stop,
+    TaskSpec,
+    decode_event,
+    encode,
+)  # fmt: skip
+from spool.folder import Spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spool.settings import Settings
+
+_READ = 256 * 1024
+_POLL = 0.02  # s, between looks at an engine that is starting
+_MAX_LOG = 16 * 2**20  # bytes; a longer log is put aside when an engine starts
+
+
+class EngineClient:
+    """A connection that has said hello. ``hello`` is the engine's answer: its process, its port, what it knows."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._socket = connection
+        self._out = bytearray()
+        self._in = bytearray()
+        self._events: list[Event] = []
+        connection.setblocking(False)
+        self._send(HelloMaster())
+        self.hello = self._await_hello(deadline)
+
+    def _await_hello(self, deadline: float) -> Hello:
+        while True:
+            self.flush()
+            events = self.receive()
+            for at, event in enumerate(events):
+                if isinstance(event, Hello):
+                    self._events = events[at + 1 :]
+                    return event
+                if isinstance(event, Complaint):
+                    raise EngineError(f"the engine refuses this master: {event.detail}")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise EngineError("the engine does not answer: look into its log")
+            select.select([self._socket], [self._socket] if self._out else [], [], left)
+
+    def fileno(self) -> int:
+        """For select(): readable when ``receive`` has something, or the engine has gone."""
+        return self._socket.fileno()
+
+    @property
+    def pending(self) -> int:
+        """Bytes that ``flush`` could not send yet; while above 0, select for writing too."""
+        return len(self._out)
+
+    def submit(self, spec: TaskSpec) -> None:
+        """Give a task; a tag that the engine knows is ignored there."""
+        self._send(spec)
+
+    def cancel(self, tag: str) -> None:
+        """End a task; its result comes with the outcome ``cancelled``."""
+        self._send(Cancel(tag))
+
+    def acknowledge(self, tags: Iterable[str]) -> None:
+        """These results are committed: the engine may forget them and their tags."""
+        told = tuple(tags)
+        if told:
+            self._send(Ack(told))
+
+    def stop(self) -> None:
+        """Let the engine end everything that runs, say ``Bye`` and exit."""
+        self._send(Stop())
+
+    def _send(self, message: Request) -> None:
+        self._out += encode(message)
+
+    def flush(self) -> bool:
+        """Send what the socket takes; True when nothing is left. EngineGone."""
+        try:
+            while self._out:
+                del self._out[: self._socket.send(self._out[:_READ])]
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise EngineGone(f"the engine has gone ({error.strerror})") from None
+        return True
+
+    def receive(self) -> list[Event]:
+        """What has arrived, without waiting. EngineGone when it ended and everything it said has been handed over."""
+        events, self._events = self._events, []
+        gone = ""
+        while not gone:
+            try:
+                data = self._socket.recv(_READ)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                gone = error.strerror or "error"
+                break
+            gone = "" if data else "end of the connection"
+            self._in += data
+        *lines, rest = self._in.split(b"\n")
+        self._in = bytearray(rest)
+        events += [decode_event(bytes(line)) for line in lines]
+        if gone and not events:
+            raise EngineGone(f"the engine has gone ({gone})")
+        return events
+
+    def close(self) -> None:
+        """End the connection; the engine and its tasks go on."""
+        self._socket.close()
+
+
+def connect(spool: Spool, timeout: float = 10.0) -> EngineClient:
+    """Connect to the spool's engine. EngineGone when there is none, EngineError when it does not answer in ``timeout`` s."""
+    deadline = time.monotonic() + timeout
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        folder = os.open(spool.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:  # an address holds 108 bytes: go through the descriptor of the folder
+            connection.connect(f"/proc/self/fd/{folder}/{os.path.basename(spool.engine_socket)}")
+        finally:
+            os.close(folder)
+        return EngineClient(connection, deadline)
+    except OSError as error:
+        connection.close()
+        raise EngineGone(f"no engine answers at {spool.engine_socket} ({error.strerror})") from None
+    except (EngineError, ProtocolError):
+        connection.close()
+        raise
+
+
+def connect_or_start(spool: Spool, settings: Settings, timeout: float = 30.0) -> EngineClient:
+    """The spool's engine, started when there is none. EngineError with the engine's last words when it cannot start."""
+    try:
+        return connect(spool, timeout)
+    except EngineGone:
+        start_engine(spool, settings, timeout)
+        return connect(spool, timeout)
+
+
+def start_engine(spool: Spool, settings: Settings, timeout: float = 30.0, linger: float = 600.0) -> int:
+    """Start an engine in a session of its own and wait until it listens; its process id. EngineError when it does not."""
+    if settings.password_file == f"{spool.root}/password":
+        make_password(settings.password_file)
+    command = [
+        sys.executable, "-I", "-m", "foremen.engine", spool.root, "--port", str(settings.port),
+        "--bind", settings.bind, "--password-file", settings.password_file, "--project-name", settings.project_name,
+        "--catalog-host", settings.catalog_host, "--catalog-port", str(settings.catalog_port), "--linger", str(linger),
+    ]  # fmt: skip
+    return spawn(spool, command, timeout)
+
+
+def spawn(spool: Spool, command: Sequence[str], timeout: float) -> int:
+    """Run an engine's command detached, its words into the spool's log; wait for its socket."""
+    _rotate(spool.engine_log)
+    with open(spool.engine_log, "ab", opener=_private) as log:
+        before = log.tell()
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=spool.root
+        )
+    _children.append(child)
+    deadline = time.monotonic() + timeout
+    while True:
+        if child.poll() is not None:
+            raise EngineError(f"the engine did not start: {_last_words(spool.engine_log, before)}")
+        if _owner(spool) == child.pid and os.path.exists(spool.engine_socket):
+            return child.pid
+        if time.monotonic() > deadline:
+            child.terminate()
+            raise EngineError(f"the engine did not start within {timeout:.0f} s: look into {spool.engine_log}")
+        time.sleep(_POLL)
+
+
+_children: list[subprocess.Popen[bytes]] = []  # kept, so that an engine that ends is waited for by the next start
+
+
+def make_password(path: str) -> None:
+    """Make the password file (0600) when there is none; one that appears meanwhile stays."""
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise EngineError(f"cannot make the password file {path}: {error.strerror}") from None
+    with os.fdopen(number, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+
+
+def _owner(spool: Spool) -> Optional[int]:
+    """The process that the lock file names."""
+    try:
+        with open(f"{spool.root}/engine.lock", encoding="ascii") as file:
+            return int(file.read() or 0)
+    except (OSError, ValueError):
+        return None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _rotate(path: str) -> None:
+    try:
+        if os.stat(path).st_size > _MAX_LOG:
+            os.replace(path, f"{path}.1")
+    except FileNotFoundError:
+        return
+
+
+def _last_words(path: str, begin: int) -> str:
+    with open(path, "rb") as file:
+        file.seek(begin)
+        lines = file.read()[-4096:].decode("utf-8", "replace").splitlines()
+    return (lines[-1] if lines else "it said nothing").replace("error: ", "", 1)

@@ -1,0 +1,1 @@
+"""Foremen and workers: started, kept alive, drained, stopped, counted; only our own."""

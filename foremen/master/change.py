@@ -1,0 +1,277 @@
+"""What can happen to a job, as pure functions: a row of the queue and a fact give the new row and the events.
+
+HTCondor's job states are a table of allowed moves (``MOVES``); every move yields the events that the job's log gets.
+The attributes and texts are those that HTCondor 23.9.6 sets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from foremen.pilot import Report
+from spool import ad as ads
+from spool import eventlog, job, logfile
+from spool.database import JobRow
+from spool.errors import AwqError
+from spool.eventlog import Usage
+from spool.view import JobRecord
+
+MOVES: Mapping[int, frozenset[int]] = {
+    job.IDLE: frozenset({job.RUNNING, job.HELD, job.REMOVED, job.COMPLETED}),
+    job.RUNNING: frozenset({job.IDLE, job.HELD, job.REMOVED, job.COMPLETED}),
+    job.HELD: frozenset({job.IDLE, job.REMOVED, job.COMPLETED}),
+    job.REMOVED: frozenset({job.REMOVED}),
+    job.COMPLETED: frozenset({job.REMOVED}),
+}
+_ONLY_WHILE_RUNNING = ("RemoteHost",)
+
+
+class ImpossibleMove(AwqError):
+    """A move that the table of states does not have: an error of ours, never of a user."""
+
+
+class Change(NamedTuple):
+    """A job's new row, the texts for its event log, and whether it leaves the queue for the history."""
+
+    row: JobRow
+    events: tuple[str, ...]
+    finished: bool = False
+
+
+class Ended(NamedTuple):
+    """How an attempt ended, for the record: what the launch script reported, and what the engine measured."""
+
+    report: Report
+    sent: int
+    received: int
+
+
+def record(row: JobRow) -> JobRecord:
+    """The row as readers see it, for looking attributes up."""
+    return JobRecord(row.cluster, row.proc, row.status, row.cluster_ad + row.ad + row.state)
+
+
+def full_ad(row: JobRow) -> dict[str, str]:
+    """The job's effective ad."""
+    return record(row).ad()
+
+
+def started(row: JobRow, at: float, host: str, port: int) -> Change:
+    """The engine handed the job to a worker or foreman on ``host``."""
+    state = _state(row)
+    now = str(int(at))
+    state.setdefault("JobStartDate", now)
+    if "JobCurrentStartDate" in state:
+        state["JobLastStartDate"] = state["JobCurrentStartDate"]
+    state["JobCurrentStartDate"] = state["JobCurrentStartExecutingDate"] = now
+    for counter in ("NumJobStarts", "NumShadowStarts", "JobRunCount", "NumJobMatches"):
+        state[counter] = str(ads.number(state.get(counter)) + 1)
+    state["RemoteHost"] = ads.quote(f"slot1@{host}")
+    state["CurrentHosts"] = "1"
+    _grid_status(row, state, "RUNNING")
+    text = eventlog.executing(_id(row), at, eventlog.address(host, port), f"slot1@{host}", usage(row))
+    return _moved(row, state, job.RUNNING, at, (text,))
+
+
+def evicted(row: JobRow, at: float, reason: str, given: bool) -> Change:
+    """An attempt ended without a result: the job is idle again. ``given``: the engine still has it."""
+    if row.status != job.RUNNING:
+        return Change(row._replace(given=int(given)), ())
+    state = _state(row)
+    events = _stop_running(row, state, at, reason)
+    _grid_status(row, state, "PENDING")
+    return _moved(row._replace(given=int(given)), state, job.IDLE, at, events)
+
+
+def held(row: JobRow, at: float, reason: str, code: int, subcode: int) -> Change:
+    """The job is held; an attempt that runs is being ended (``given`` stays until the engine confirms)."""
+    state = _state(row)
+    events = _stop_running(row, state, at, "") if row.status == job.RUNNING else ()
+    return _held(row, state, at, (reason, code, subcode), events)
+
+
+def held_bare(row: JobRow, at: float, reason: str, code: int) -> Change:
+    """Held although its state cannot be read as one: what can be read of it is kept. Its log gets nothing."""
+    state: dict[str, str] = {}
+    for line in row.state.split("\n"):
+        with contextlib.suppress(ValueError):
+            state.update(ads.load([line]))
+    state.update(HoldReason=ads.quote(reason), HoldReasonCode=str(code), HoldReasonSubCode="0", JobStatus=str(job.HELD))
+    state.update(LastJobStatus=str(row.status), EnteredCurrentStatus=str(int(at)))
+    return Change(row._replace(status=job.HELD, state=ads.dump(state)), ())
+
+
+def held_by_policy(row: JobRow, at: float, why: tuple[str, int, int]) -> Change:
+    """Held by its own policy: reason, code, subcode. Its log gets no eviction (recorded from 23.9.6)."""
+    state = _state(row)
+    if row.status == job.RUNNING:
+        _stop_clock(row, state, at)
+    return _held(row, state, at, why, ())
+
+
+def held_at_exit(row: JobRow, at: float, why: tuple[str, int, int]) -> Change:
+    """Held by OnExitHold; ``row`` as ``exited`` gave it. Its log gets no termination (recorded from 23.9.6)."""
+    return _held(row, _state(row), at, why, ())
+
+
+def released(row: JobRow, at: float, reason: str) -> Change:
+    """A held job is idle again; the count of vanished workers starts anew."""
+    state = _state(row)
+    _end_hold(state)
+    state["ReleaseReason"] = ads.quote(reason)
+    text = eventlog.released(_id(row), at, reason)
+    return _moved(row._replace(lost=0), state, job.IDLE, at, (text,))
+
+
+def removing(row: JobRow, at: float, reason: str, by_policy: bool = False) -> Change:
+    """The job is to go: at once when nobody runs it, else when the engine confirms (until then it is in state X).
+
+    Of a running job that its own policy removes, the log gets no eviction (recorded from 23.9.6).
+    """
+    state = _state(row)
+    events = _stop_running(row, state, at, "") if row.status == job.RUNNING else ()
+    events = () if by_policy else events
+    if row.status != job.REMOVED:
+        state["RemoveReason"] = ads.quote(reason)
+        events = (*events, eventlog.aborted(_id(row), at, reason))
+    change = _moved(row, state, job.REMOVED, at, events)
+    return change if row.given else change._replace(finished=True)
+
+
+def removed(row: JobRow) -> Change:
+    """The engine confirmed that a job in state X no longer runs."""
+    return Change(row._replace(given=0), (), finished=True)
+
+
+def exited(row: JobRow, at: float, ended: Ended) -> JobRow:
+    """The pilot ended by itself, with an exit status (0 or not) or by a signal: the books of its run are closed.
+
+    What becomes of the job then is its policy's: ``completed``, ``requeued`` or ``held_at_exit`` of this row.
+    """
+    report = ended.report
+    state = _state(row)
+    if row.status == job.RUNNING:
+        _stop_clock(row, state, at)
+    by_signal = report.signal is not None
+    state["ExitBySignal"] = "true" if by_signal else "false"
+    state.pop("ExitCode" if by_signal else "ExitSignal", None)  # of an earlier run
+    state["ExitSignal" if by_signal else "ExitCode"] = str(report.signal if by_signal else report.exit_code)
+    state["NumJobCompletions"] = str(ads.number(state.get("NumJobCompletions")) + 1)
+    state["RemoteUserCpu"], state["RemoteSysCpu"] = f"{report.user:.1f}", f"{report.system:.1f}"
+    state["BytesSent"], state["BytesRecvd"] = f"{ended.sent}.0", f"{ended.received}.0"
+    if report.host:
+        state["LastRemoteHost"] = ads.quote(f"slot1@{report.host}")
+    return row._replace(given=0, state=ads.dump(state))
+
+
+def completed(row: JobRow, at: float, ended: Ended) -> Change:
+    """The job is over; ``row`` as ``exited`` gave it."""
+    state = _state(row)
+    _end_hold(state)  # it ended before it could be ended
+    state["CompletionDate"] = str(int(at))
+    _grid_status(row, state, "COMPLETED")
+    text = eventlog.terminated(_id(row), at, _used(row, ended), ended.report.exit_code, ended.report.signal)
+    return _moved(row, state, job.COMPLETED, at, (text,))._replace(finished=True)
+
+
+def requeued(row: JobRow, at: float, ended: Ended, reason: str) -> Change:
+    """The job ended and is to run again (OnExitRemove is false); ``row`` as ``exited`` gave it."""
+    state = _state(row)
+    state["RequeueReason"] = ads.quote(reason)
+    _grid_status(row, state, "PENDING")
+    text = eventlog.requeued(_id(row), at, _used(row, ended), (ended.report.exit_code, ended.report.signal), reason)
+    return _moved(row, state, job.IDLE, at, (text,))
+
+
+def _used(row: JobRow, ended: Ended) -> Usage:
+    wall = ads.number(record(row).expression("LastRemoteWallClockTime"))
+    return usage(row)._replace(
+        user=ended.report.user, system=ended.report.system, sent=ended.sent, received=ended.received, wall=wall
+    )
+
+
+def usage(row: JobRow) -> Usage:
+    """What the job asked for, as far as its ad says so in plain numbers."""
+    look = record(row).expression
+    return Usage(
+        cpus=ads.number(look("RequestCpus"), 1),
+        disk=ads.number(look("RequestDisk")),
+        memory=ads.number(look("RequestMemory")),
+    )
+
+
+def log_path(row: JobRow) -> str:
+    """Where the job's events go; empty: nowhere."""
+    look = record(row).expression
+    return logfile.log_path({name: look(name) or "" for name in ("UserLog", "Iwd")})
+
+
+def _moved(row: JobRow, state: dict[str, str], status: int, at: float, events: tuple[str, ...]) -> Change:
+    if status != row.status:
+        if status not in MOVES.get(row.status, ()):
+            raise ImpossibleMove(f"job {row.cluster}.{row.proc} cannot go from state {row.status} to {status}")
+        state["LastJobStatus"] = str(row.status)
+        state["EnteredCurrentStatus"] = str(int(at))
+    state["JobStatus"] = str(status)
+    return Change(row._replace(status=status, state=ads.dump(state)), events)
+
+
+def _stop_running(row: JobRow, state: dict[str, str], at: float, reason: str) -> tuple[str, ...]:
+    wall = _stop_clock(row, state, at)
+    return (eventlog.evicted(_id(row), at, usage(row)._replace(wall=wall), reason),)
+
+
+def _stop_clock(row: JobRow, state: dict[str, str], at: float) -> int:
+    """Close the books of a run; its wall clock seconds."""
+    wall = max(0, int(at) - ads.number(state.get("JobCurrentStartDate"), int(at)))
+    state["LastRemoteWallClockTime"] = f"{wall}.0"
+    state["RemoteWallClockTime"] = f"{ads.number(state.get('RemoteWallClockTime')) + wall}.0"
+    if "RemoteHost" in state:
+        state["LastRemoteHost"] = state["RemoteHost"]
+    for name in _ONLY_WHILE_RUNNING:
+        state.pop(name, None)
+    state["CurrentHosts"] = "0"
+    return wall
+
+
+def _held(row: JobRow, state: dict[str, str], at: float, why: tuple[str, int, int], events: tuple[str, ...]) -> Change:
+    reason, code, subcode = why
+    state["HoldReason"] = ads.quote(reason)
+    state["HoldReasonCode"], state["HoldReasonSubCode"] = str(code), str(subcode)
+    state["NumHolds"] = str(ads.number(state.get("NumHolds")) + 1)
+    state["NumHoldsByReason"] = _one_more(state.get("NumHoldsByReason", ""), job.HOLD_NAMES.get(code, f"Code{code}"))
+    _grid_status(row, state, "PENDING")
+    return _moved(row, state, job.HELD, at, (*events, eventlog.held(_id(row), at, reason, code, subcode)))
+
+
+def _one_more(counts: str, name: str) -> str:
+    """``[ JobPolicy = 1 ]`` with one more of ``name``."""
+    found: dict[str, int] = {}
+    for pair in counts.strip("[ ]").split(";"):
+        key, equals, number = pair.partition("=")
+        if equals:
+            found[key.strip()] = ads.number(number.strip())
+    found[name] = found.get(name, 0) + 1
+    return "[ " + "; ".join([f"{key} = {number}" for key, number in found.items()]) + " ]"
+
+
+def _end_hold(state: dict[str, str]) -> None:
+    for name in ("HoldReason", "HoldReasonCode", "HoldReasonSubCode"):
+        if name in state:
+            state[f"Last{name}"] = state.pop(name)
+
+
+def _grid_status(row: JobRow, state: dict[str, str], status: str) -> None:
+    """AliEn counts grid-universe jobs by this attribute, and JAliEn's periodic_hold looks at it."""
+    if "GridJobStatus = " in row.cluster_ad or "GridJobStatus = " in row.ad:
+        state["GridJobStatus"] = ads.quote(status)
+
+
+def _state(row: JobRow) -> dict[str, str]:
+    return ads.parse(row.state)
+
+
+def _id(row: JobRow) -> tuple[int, int]:
+    return row.cluster, row.proc

@@ -1,0 +1,107 @@
+"""The rounds that the master makes over the queue, to see what the jobs' own policies say as time goes by.
+
+A round comes every ``AWQ_POLICY_INTERVAL`` seconds and is made in slices of a few milliseconds, one a turn of the loop, so
+that 100,000 waiting jobs hold nobody up. What would end running jobs is kept until the round is over: when it is too
+large a share of them (``AWQ_POLICY_SHARE``), none of it is done, and the operator is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from foremen.master import mishaps, policy
+from foremen.master.policy import Verdict
+from spool import job
+from spool.database import Database
+from spool.settings import Settings
+from spool.view import JobRecord
+
+_SLICE = 150  # jobs looked at in one turn: about 3 ms
+_DONE = 100  # running jobs ended in one turn
+
+Found = tuple[int, int, Verdict]
+
+
+class Rounds:
+    """Where the present round is. ``busy``: there is more of it to do at once."""
+
+    def __init__(
+        self, database: Database, settings: Settings, say: Callable[[str], None], errors: mishaps.Mishaps
+    ) -> None:
+        self._mishaps = errors
+        self._left: set[tuple[int, int]] = set()
+        self._db = database
+        self._settings = settings
+        self._say = say
+        self._next: float | None = None  # when the next round begins; None: not known yet
+        self._at: tuple[int, int] | None = None  # the job that was looked at last
+        self._running = 0
+        self._ending: list[Found] = []
+        self._decided: list[Found] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next slice is due now."""
+        return self._at is not None or bool(self._decided)
+
+    def slice(self, now: float) -> list[Found]:
+        """The next verdicts that are to be carried out: (cluster, proc, verdict)."""
+        if self._decided:
+            found, self._decided = self._decided[:_DONE], self._decided[_DONE:]
+            return found
+        if self._at is None:
+            if self._next is None or self._next - now > self._settings.policy_interval:  # the clock was set back
+                self._next = now + self._settings.policy_interval
+            if now < self._next:
+                return []
+            self._begin(now)
+        return self._look(now)
+
+    def _begin(self, now: float) -> None:
+        self._next = now + self._settings.policy_interval
+        self._at, self._running, self._ending = (0, -1), 0, []
+
+    def _look(self, now: float) -> list[Found]:
+        assert self._at is not None
+        rows = self._db.texts_after(*self._at, _SLICE)
+        found: list[Found] = []
+        for cluster, proc, status, text in rows:
+            verdict = self._verdict(JobRecord(cluster, proc, status, text), now)
+            runs = status in (job.RUNNING, job.SUSPENDED)
+            self._running += runs
+            if verdict.action != policy.KEEP:
+                (self._ending if runs else found).append((cluster, proc, verdict))
+        if len(rows) == _SLICE:
+            self._at = rows[-1][:2]
+        else:
+            self._finish()
+        return found
+
+    def _verdict(self, record: JobRecord, now: float) -> Verdict:
+        """An error that nobody foresaw holds the job; one that is held or over already is left as it is, and not asked again."""
+        key = (record.cluster, record.proc)
+        if key in self._left:
+            return Verdict(policy.KEEP)
+        try:
+            return policy.periodic(record, now)
+        except Exception as error:
+            if not mishaps.of_one(error):
+                raise
+            why = self._mishaps.tell(f"the policy of job {record.cluster}.{record.proc} failed", error)
+        if record.status in (job.IDLE, job.RUNNING):
+            return Verdict(policy.HOLD, f"Internal error of alien_work_queue at the policy of this job: {why}")
+        self._left.add(key)
+        return Verdict(policy.KEEP)
+
+    def _finish(self) -> None:
+        self._at = None
+        if policy.too_many(len(self._ending), self._running, self._settings.policy_share):
+            cluster, proc, verdict = self._ending[0]
+            self._say(
+                f"refused: the jobs' policies would end {len(self._ending)} of {self._running} running jobs at once,"
+                f" such as {cluster}.{proc} ({verdict.reason}); if that is meant, set AWQ_POLICY_SHARE=100"
+                f" (it is {self._settings.policy_share}) and start the master again"
+            )
+        else:
+            self._decided = self._ending
+        self._ending = []

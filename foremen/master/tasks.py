@@ -1,0 +1,270 @@
+"""From a job to the task that the engine gets, or to the reason why it cannot be started."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import NamedTuple, Optional, Union
+
+from foremen import pilot
+from foremen.engine.protocol import TaskSpec
+from foremen.master import change, holds, requests, transfer
+from foremen.master.holds import Hold
+from foremen.pieces import Pieces, split
+from foremen.sandbox import ARCHIVE
+from spool import ad as ads
+from spool import job
+from spool.arguments import arguments_of, environment_of
+from spool.database import JobRow
+from spool.errors import AwqError
+from spool.folder import Spool
+from spool.settings import Settings
+
+_MOST_IN_ENVIRONMENT = 96 * 1024  # bytes of the job's ad in the launch script
+_MOST_IN_STRING = 128 * 1024 - 1  # bytes of a variable with its name: Linux' MAX_ARG_STRLEN
+_MOST_IN_ALL = 1024 * 1024  # bytes of all of them; Linux takes a quarter of the stack's limit, usually 2 MiB
+_MOST_BYTES = 4  # of a character in UTF-8
+_ANOTHER_NAME = "condor_exec.exe"  # of the executable, when an input has its usual one
+# MB. A foreman lets through only so many tasks as their disks fit its own free disk, although nothing of a task is kept
+# there; no worker enforces a task's disk. So a real figure would limit a site to what one foreman's disk holds.
+_NOMINAL_DISK = 1
+_HEADS = (b"#!", b"\x7fELF")
+
+
+class Sandbox(NamedTuple):
+    """What the pilot finds: the name it is started by, files as (local, remote, cache), its stdin (empty: none), and
+    ``curl``'s instructions for what is fetched there."""
+
+    executable: str
+    inputs: tuple[tuple[str, str, bool], ...]
+    stdin: str
+    urls: str = ""
+
+
+def tag(cluster: int, proc: int, attempt: int) -> str:
+    """``12.0#1``: job and attempt, so that nothing old is taken for new."""
+    return f"{cluster}.{proc}#{attempt}"
+
+
+def parse_tag(text: str) -> tuple[int, int, int]:
+    """(cluster, proc, attempt); zeros when it is not a tag of ours."""
+    name, _, attempt = text.partition("#")
+    parsed = job.parse_job_id(name)
+    if parsed is None or not job.is_number(attempt):
+        return 0, 0, 0
+    return parsed[0], parsed[1], int(attempt)
+
+
+def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[TaskSpec, Hold]:
+    """The task of the job's next attempt (``row.attempt + 1``), or why it must be held. Makes the folder for its outputs."""
+    record = change.record(row)
+    asked = requests.resources(record, settings, now)
+    try:
+        ad = requests.expand(record, record.ad(), asked, now)
+        arguments, submitted = arguments_of(ad), environment_of(ad)
+    except requests.NotExpanded as error:
+        return Hold(f"Cannot expand $$ expression ({error}).", 0, 0)
+    except AwqError as error:
+        return Hold(
+            f"Error in the job's arguments or environment: {error}", job.HOLD_FAILED_TO_CREATE_PROCESS, errno.EINVAL
+        )
+    place = transfer.in_place(ad, settings)
+    sandbox = _sandbox(row, ad, spool.payload(row.cluster), settings)
+    if isinstance(sandbox, Hold):
+        return sandbox
+    streams = _streams(ad, sandbox.stdin, place)
+    if isinstance(streams, Hold):
+        return streams
+    remote, outputs = streams
+    extras = transfer.extras(ad, settings, bool(sandbox.urls))
+    if extras.outputs is not None:
+        os.makedirs(spool.payload(row.cluster), 0o700, exist_ok=True)
+        outputs = (*outputs, (ARCHIVE, transfer.archive((row.cluster, row.proc, row.attempt + 1), spool)))
+    facts = _facts(row, ad, asked)
+    if place:
+        facts["AWQ_IWD"] = ads.string(ad.get("Iwd"), "/")
+    if sandbox.urls:
+        facts["AWQ_URLS"] = sandbox.urls
+    environment = dict(submitted)
+    if settings.job_wrapper:
+        environment["AWQ_JOB_ENV"] = " ".join(submitted)
+        if settings.keep_env:
+            environment["AWQ_KEEP_ENV"] = settings.keep_env
+    launch = pilot.command(arguments, remote, bool(settings.job_wrapper), sandbox.executable, extras)
+    environment[pilot.TEXT] = pilot.assignments(facts) + launch
+    parts = None if _too_long(environment) else _in_pieces(environment)
+    if parts is None:
+        return holds.not_executed(ads.string(ad.get("Cmd")), errno.E2BIG)
+    return TaskSpec(
+        tag=tag(row.cluster, row.proc, row.attempt + 1),
+        command=parts.script + pilot.START,
+        env=parts.environment,
+        inputs=sandbox.inputs,
+        outputs=outputs,
+        cores=asked.cores,
+        memory=asked.memory,
+        disk=_NOMINAL_DISK,
+        gpus=asked.gpus,
+        priority=float(row.prio),
+    )
+
+
+def _facts(row: JobRow, ad: dict[str, str], asked: requests.Resources) -> dict[str, str]:
+    """What the launch script writes into the sandbox about the job and its machine."""
+    return {
+        "AWQ_CPUS": str(asked.cores),
+        "AWQ_MEMORY": str(asked.memory),
+        "AWQ_DISK": str(requests.told_disk(asked)),
+        "AWQ_JOB_ID": f"{row.cluster}.{row.proc}",
+        "AWQ_JOB_AD": _ad_text(ad),
+    }
+
+
+def _sandbox(row: JobRow, ad: dict[str, str], folder: str, settings: Settings) -> Union[Sandbox, Hold]:
+    if "true" in (ad.get("WantContainer"), ad.get("WantDocker")):
+        return holds.no_container()
+    place = transfer.in_place(ad, settings)
+    found = transfer.Inputs({}, "") if place else transfer.inputs(ad, folder)
+    if isinstance(found, transfer.Problem):
+        return holds.input_lost(found.detail, found.error)
+    program = _program(row, ad, folder, pilot.EXECUTABLE in found.files)
+    if isinstance(program, Hold):
+        return program
+    started, inputs = program
+    inputs = (*[(path, name, False) for name, path in found.files.items()], *inputs)
+    if settings.job_wrapper:
+        inputs = (*inputs, (settings.job_wrapper, pilot.WRAPPER, True))
+    return _with_stdin(Sandbox(started, inputs, "", found.urls), ad, found.files, place)
+
+
+def _with_stdin(sandbox: Sandbox, ad: dict[str, str], files: dict[str, str], place: bool) -> Union[Sandbox, Hold]:
+    source = _path(ad, "In")
+    if not source:
+        return sandbox
+    if os.path.basename(source) in files:  # the copy made at the submission, not what is there now
+        return sandbox._replace(stdin=os.path.basename(source))
+    problem = _unreadable(source)
+    if problem:
+        text = f"Failed to open '{source}' as standard input: {os.strerror(problem)} (errno {problem})"
+        return Hold(f"Error from slot1@{holds.host()}: {text}", job.HOLD_UNABLE_TO_OPEN_INPUT, problem)
+    if place:
+        return sandbox._replace(stdin=source)
+    return sandbox._replace(inputs=(*sandbox.inputs, (source, pilot.STDIN, False)), stdin=pilot.STDIN)
+
+
+def _program(
+    row: JobRow, ad: dict[str, str], folder: str, taken: bool
+) -> Union[tuple[str, tuple[tuple[str, str, bool], ...]], Hold]:
+    """The name that the pilot is started by, and its copy as an input. ``taken``: an input has the usual name."""
+    command = ads.string(ad.get("Cmd"))
+    by_name = "$$(" in row.cluster_ad + row.ad and not os.path.exists(f"{folder}/executable")
+    if (row.payload or by_name) and ad.get("TransferExecutable", "true").lower() != "false":
+        other = ads.string(ad.get("AwqExecutable"))
+        copy = command if by_name else f"{folder}/{other if transfer.is_copy(other) else 'executable'}"
+        problem = _not_executable(copy)
+        if problem:
+            return holds.not_executed(command, problem)
+        name = _ANOTHER_NAME if taken else pilot.EXECUTABLE
+        return f"./{name}", ((copy, name, False),)
+    if not command:
+        return holds.not_executed(command, errno.ENOENT)
+    return command, ()
+
+
+def _not_executable(copy: str) -> int:
+    """The errno with which starting a copied executable would fail; 0: it would not."""
+    try:
+        fd = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return 0 if os.read(fd, 4).startswith(_HEADS) else errno.ENOEXEC
+        finally:
+            os.close(fd)
+    except OSError as error:
+        return error.errno or errno.EIO
+
+
+def _unreadable(path: str) -> int:
+    """The errno with which reading a user's file would fail; 0: it would not. A FIFO does not hold us up."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        return error.errno or errno.EIO
+    try:
+        mode = os.fstat(fd).st_mode
+    finally:
+        os.close(fd)
+    if stat.S_ISDIR(mode):
+        return errno.EISDIR
+    return 0 if stat.S_ISREG(mode) else errno.EINVAL
+
+
+def _streams(
+    ad: dict[str, str], stdin: str, place: bool
+) -> Union[tuple[pilot.Redirections, tuple[tuple[str, str], ...]], Hold]:
+    """The pilot's streams in the sandbox, and the files that come back: (remote, local)."""
+    out, err = _path(ad, "Out"), _path(ad, "Err")
+    for path, stream in ((out, "standard output"), (err if err != out else "", "standard error")):
+        problem = _unwritable(path) if path else 0
+        if problem:
+            return holds.unopened(path, stream, problem)
+    if place:
+        return pilot.Redirections(stdin, out, err), ()
+    remote_out = pilot.STDOUT if out else ""
+    remote_err = remote_out if err and err == out else pilot.STDERR if err else ""
+    outputs = [(remote_out, out)] if out else []
+    if remote_err and remote_err != remote_out:
+        outputs.append((remote_err, err))
+    return pilot.Redirections(stdin, remote_out, remote_err), tuple(outputs)
+
+
+def _path(ad: dict[str, str], name: str) -> str:
+    """The absolute path of one of the job's streams; empty for none."""
+    path = ads.string(ad.get(name))
+    if not path or path == "/dev/null":
+        return ""
+    return path if path.startswith("/") else os.path.normpath(f"{ads.string(ad.get('Iwd'), '/')}/{path}")
+
+
+def _unwritable(path: str) -> int:
+    """The errno with which writing ``path`` would fail; 0: it would not."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # it is to be made
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            return errno.ENOENT
+        return 0 if os.access(folder, os.W_OK | os.X_OK) else errno.EACCES
+    if stat.S_ISDIR(mode):
+        return errno.EISDIR
+    return 0 if os.access(path, os.W_OK) else errno.EACCES
+
+
+def _ad_text(ad: dict[str, str]) -> str:
+    """The ad for the sandbox, without its longest expressions when it would not fit into a variable."""
+    longest = _MOST_IN_ENVIRONMENT
+    text = ads.dump(ad)
+    while _size(text) + 4 * text.count("'") > _MOST_IN_ENVIRONMENT:  # quoted for the shell
+        longest //= 4
+        text = ads.dump({name: value for name, value in ad.items() if _size(value) < longest})
+    return text
+
+
+def _in_pieces(environment: dict[str, str]) -> Optional[Pieces]:
+    """As Work Queue can carry it; None when there is a long variable that the launch script cannot set."""
+    try:
+        return split(environment)
+    except ValueError:
+        return None
+
+
+def _too_long(environment: dict[str, str]) -> bool:
+    lengths = [len(name) + len(value) + 1 for name, value in environment.items()]
+    if sum(lengths) * _MOST_BYTES < _MOST_IN_STRING:
+        return False
+    sizes = [_size(name) + _size(value) + 1 for name, value in environment.items()]
+    return max(sizes) >= _MOST_IN_STRING or sum(sizes) >= _MOST_IN_ALL
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,1 @@
+"""What an operator looks at: ``snapshot`` reads, ``draw`` draws, ``top`` keeps the two going on a terminal."""

@@ -1,0 +1,1 @@
+"""The same session with a real HTCondor and with ours: ``scripts/conformance``."""

@@ -1,0 +1,77 @@
+"""Write what an installation carries besides its packages: env.sh, commands, settings, units, the example wrapper.
+
+Run by scripts/install with the installation's own Python: ``python render_prefix.py PREFIX``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+import jinja2
+
+from foremen import quoting
+from spool.settings import load
+
+SHIMS = (
+    "condor_submit", "condor_q", "condor_rm", "condor_hold", "condor_release", "condor_history", "condor_status",
+    "condor_version", "condor_wait", "condor_config_val", "condor_ping", "condor_prio", "condor_qedit", "condor_vacate",
+    "condor_vacate_job", "condor_suspend", "condor_continue", "condor_tail", "condor_transfer_data", "condor_run", "condor_qsub",
+    "condor_drain", "condor_ssh_to_job", "condor_submit_dag", "condor_advertise",
+)  # fmt: skip
+WORKER_COMMANDS = (
+    "alien_wq_worker", "alien_wq_worker.sh", "start-foremen", "stop-foremen", "count-foremen", "start-workers",
+    "stop-workers", "count-workers",
+)  # fmt: skip
+
+UNITS = ("alien-work-queue.service", "alien-wq-foremen.service")
+
+
+def main(prefix: Path, source: Path) -> None:
+    """Render everything; a file appears whole, by rename."""
+    environment = quoting.environment(source / "templates")
+    base = os.path.realpath(sys.executable)
+    facts = {"prefix": str(prefix), "cctools": os.environ.get("CCTOOLS", "/usr"), "site": sysconfig.get_path("purelib")}
+    write(prefix / "etc/env.sh", environment.get_template("env.sh.j2").render(facts), 0o644)
+    bin_folder = prefix / "bin"
+    shutil.rmtree(bin_folder, ignore_errors=True)  # no command of an earlier release stays on PATH
+    for name in SHIMS:
+        write(bin_folder / name, environment.get_template("shim.j2").render(facts, python=base, module=name), 0o755)
+    commands = {"alien_work_queue": "foremen.master.cli", **dict.fromkeys(WORKER_COMMANDS, "foremen.launch.cli")}
+    for name, module in commands.items():
+        text = environment.get_template("command.j2").render(facts, python=sys.executable, name=name, module=module)
+        write(bin_folder / name, text, 0o755)
+    for name, mode in (("alien_job_wrapper.sh", 0o755), ("alien-workqueue.conf", 0o644)):
+        target = prefix / "etc" / name
+        if name.endswith(".sh") or not target.exists():
+            write(target, (source / "etc" / name).read_text(), mode)
+
+    try:
+        service_files(prefix, environment, facts)
+    except quoting.QuotingError as error:
+        print(f"install: no units and no logrotate file: {error}", file=sys.stderr)
+
+
+def service_files(prefix: Path, environment: jinja2.Environment, facts: dict[str, str]) -> None:
+    """Units of the user's systemd for the head node, and what logrotate needs to know."""
+    for name in UNITS:
+        write(prefix / "etc/systemd/user" / name, environment.get_template(f"{name}.j2").render(facts), 0o644)
+    spool = load({**os.environ, "ALIEN_WORKQUEUE": str(prefix)}).workdir
+    text = environment.get_template("logrotate.j2").render(facts, spool=spool)
+    write(prefix / "etc/logrotate.d/alien-workqueue", text, 0o644)
+
+
+def write(path: Path, text: str, mode: int) -> None:
+    """A whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(text)
+    aside.chmod(mode)
+    aside.rename(path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(__file__).resolve().parent.parent)

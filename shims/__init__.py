@@ -1,0 +1,1 @@
+"""HTCondor's face: one module a command, the submit language, queries and their output forms. Knows only ``spool``."""

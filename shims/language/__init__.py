@@ -1,0 +1,1 @@
+"""The submit language: from a description to job ads."""

@@ -1,0 +1,1 @@
+"""Queries: which jobs are asked for, and the forms of the answers."""

@@ -1,0 +1,1 @@
+"""Templates: env.sh, launchers, batch scripts, units; rendered with jinja2."""

@@ -1,0 +1,44 @@
+"""What tests of several rooms share: a spool, a living master, a disk that can be full."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from spool_rig import LivingMaster
+
+from spool.folder import Spool, create_spool
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    """A new spool."""
+    return create_spool(str(tmp_path / "spool"))
+
+
+@pytest.fixture
+def living_master(spool: Spool) -> Iterator[LivingMaster]:
+    """A master that holds the lock of ``spool`` and has published that there is no job."""
+    master = LivingMaster(spool)
+    master.publish()
+    yield master
+    master.die()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir(0o755)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"cannot mount a small disk ({done.stderr.strip()}): run the tests as root, or with: unshare -rm")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

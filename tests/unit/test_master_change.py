@@ -1,0 +1,226 @@
+"""The table of moves: every move yields its events and attributes, and there is no other."""
+
+from __future__ import annotations
+
+import htcondor2
+import pytest
+
+from foremen.master import change
+from foremen.master.change import MOVES, Ended, ImpossibleMove
+from foremen.pilot import Report
+from spool import job
+from spool.database import JobRow
+
+AT = 1_800_000_000.7
+NOW = "1800000000"
+
+
+def row(status=job.IDLE, given=0, state="", **more):
+    """A job of the grid universe, that asked for something."""
+    cluster_ad = 'Iwd = "/home/alice"\nUserLog = "log"\nRequestCpus = 2\nRequestDisk = 1024\nRequestMemory = 300\n'
+    return JobRow(12, 3, status, given, 0, 1, 0, 0, "ProcId = 3\n", state, cluster_ad, 1)._replace(**more)
+
+
+def started(**more):
+    """The row of a job that began to run 10 s ago."""
+    return change.started(row(given=1, **more), AT - 10, "node", 9094).row
+
+
+def ended(**report):
+    return Ended(Report(**{"host": "node", "user": 1.5, "system": 0.5, **report}), 10, 20)
+
+
+def over(was, at, end):
+    """The pilot ended by itself, and the job with it."""
+    return change.completed(change.exited(was, at, end), at, end)
+
+
+def kinds(tmp_path, events):
+    """The types of event texts, as HTCondor's reader sees them."""
+    (tmp_path / "log").write_text("".join(events))
+    with htcondor2.JobEventLog(str(tmp_path / "log")) as log:
+        return [event.type.name for event in log.events(stop_after=0)]
+
+
+WAYS = {
+    job.RUNNING: lambda was: change.started(was, AT, "node", 9094),
+    job.HELD: lambda was: change.held(was, AT, "why", 1, 0),
+    job.REMOVED: lambda was: change.removing(was, AT, "why"),
+    job.COMPLETED: lambda was: over(was, AT, ended(exit_code=0)),
+}
+EVENTS = {
+    (job.IDLE, job.RUNNING): ["EXECUTE"],
+    (job.IDLE, job.HELD): ["JOB_HELD"],
+    (job.IDLE, job.REMOVED): ["JOB_ABORTED"],
+    (job.IDLE, job.COMPLETED): ["JOB_TERMINATED"],
+    (job.RUNNING, job.IDLE): ["JOB_EVICTED"],
+    (job.RUNNING, job.HELD): ["JOB_EVICTED", "JOB_HELD"],
+    (job.RUNNING, job.REMOVED): ["JOB_EVICTED", "JOB_ABORTED"],
+    (job.RUNNING, job.COMPLETED): ["JOB_TERMINATED"],
+    (job.HELD, job.IDLE): ["JOB_RELEASED"],
+    (job.HELD, job.REMOVED): ["JOB_ABORTED"],
+    (job.HELD, job.COMPLETED): ["JOB_TERMINATED"],
+}
+
+
+def move(was, status):
+    if status == job.IDLE:
+        if was.status == job.RUNNING:
+            return change.evicted(was, AT, "vanished", given=False)
+        return change.released(was, AT, "why")
+    return WAYS[status](was)
+
+
+@pytest.mark.parametrize("was", job.STATUSES)
+@pytest.mark.parametrize("status", [job.IDLE, job.RUNNING, job.HELD, job.REMOVED, job.COMPLETED])
+def test_every_move(tmp_path, was, status):
+    """Those of the table yield their events and set the books; every other raises."""
+    before = started() if was == job.RUNNING else row(was)
+    if was == status:
+        return
+    if status not in MOVES.get(was, ()):
+        with pytest.raises(ImpossibleMove, match=rf"job 12\.3 cannot go from state {was} to {status}"):
+            move(before, status)
+        return
+    done = move(before, status)
+    state = change.full_ad(done.row)
+    assert (done.row.status, state["JobStatus"]) == (status, str(status))
+    assert (state["LastJobStatus"], state["EnteredCurrentStatus"]) == (str(was), NOW)
+    if (was, status) in EVENTS:
+        assert kinds(tmp_path, done.events) == EVENTS[was, status]
+
+
+def test_the_table_is_covered():
+    """No move without its events; those out of COMPLETED never happen to a job in the queue."""
+    moves = {(was, status) for was, targets in MOVES.items() for status in targets if was != status}
+    assert moves == {*EVENTS, (job.COMPLETED, job.REMOVED)}
+    assert set(MOVES) | {job.TRANSFERRING_OUTPUT, job.SUSPENDED} == set(job.STATUSES)
+
+
+def test_started():
+    """The first start and the second: dates, counters, where."""
+    once = change.full_ad(started())
+    assert once["JobStartDate"] == once["JobCurrentStartDate"] == once["JobCurrentStartExecutingDate"] == "1799999990"
+    assert [once[name] for name in ("NumJobStarts", "NumShadowStarts", "JobRunCount", "NumJobMatches")] == ["1"] * 4
+    assert (once["RemoteHost"], once["CurrentHosts"]) == ('"slot1@node"', "1")
+    idle = change.evicted(started(), AT, "", given=False).row
+    twice = change.full_ad(change.started(idle, AT + 5, "other", 9094).row)
+    assert (twice["JobStartDate"], twice["JobLastStartDate"]) == ("1799999990", "1799999990")
+    assert (twice["JobCurrentStartDate"], twice["NumJobStarts"]) == ("1800000005", "2")
+    assert (twice["RemoteHost"], twice["LastRemoteHost"]) == ('"slot1@other"', '"slot1@node"')
+
+
+def test_evicted():
+    """Wall clock, host, and whether the engine still has it; what did not run has nothing to book."""
+    done = change.evicted(started(), AT, "vanished", given=True)
+    ad = change.full_ad(done.row)
+    assert (ad["LastRemoteWallClockTime"], ad["RemoteWallClockTime"]) == ("10.0", "10.0")
+    assert (ad["LastRemoteHost"], ad["CurrentHosts"]) == ('"slot1@node"', "0")
+    assert "RemoteHost" not in ad
+    assert done.row.given == 1
+    assert "vanished" in done.events[0]
+    for status in (job.IDLE, job.HELD, job.REMOVED):
+        quiet = change.evicted(row(status, given=1), AT, "vanished", given=False)
+        assert (quiet.row, quiet.events) == (row(status), ())
+
+
+def test_clock_that_went_back():
+    """No negative wall clock."""
+    done = change.evicted(started(), AT - 1000, "", given=False)
+    assert change.full_ad(done.row)["RemoteWallClockTime"] == "0.0"
+
+
+def test_wall_clock_adds_up():
+    """Over attempts."""
+    idle = change.evicted(started(), AT, "", given=False).row
+    again = change.started(idle, AT, "node", 9094).row
+    done = over(again, AT + 7, ended(exit_code=0))
+    ad = change.full_ad(done.row)
+    assert (ad["LastRemoteWallClockTime"], ad["RemoteWallClockTime"]) == ("7.0", "17.0")
+
+
+def test_held_and_released():
+    """Reasons and codes now and afterwards; holds are counted, by reason too."""
+    held = change.held(row(given=1), AT, 'no "file"', 6, 2).row
+    ad = change.full_ad(held)
+    assert (ad["HoldReason"], ad["HoldReasonCode"], ad["HoldReasonSubCode"]) == (r'"no \"file\""', "6", "2")
+    assert (ad["NumHolds"], ad["NumHoldsByReason"], held.given) == ("1", "[ FailedToCreateProcess = 1 ]", 1)
+    released = change.released(held._replace(lost=3), AT, "via condor_release").row
+    ad = change.full_ad(released)
+    assert not {"HoldReason", "HoldReasonCode", "HoldReasonSubCode"} & set(ad)
+    assert (ad["LastHoldReason"], ad["LastHoldReasonCode"]) == (r'"no \"file\""', "6")
+    assert (ad["ReleaseReason"], released.lost) == ('"via condor_release"', 0)
+    ad = change.full_ad(change.held(released, AT, "user", job.HOLD_USER_REQUEST, 0).row)
+    assert (ad["NumHolds"], ad["NumHoldsByReason"]) == ("2", "[ FailedToCreateProcess = 1; UserRequest = 1 ]")
+    assert "NumSystemHolds" not in ad
+
+
+def test_removing():
+    """At once when nobody runs it; else when the engine confirms, and asking twice is one event."""
+    done = change.removing(row(), AT, "why")
+    assert (done.finished, change.full_ad(done.row)["RemoveReason"]) == (True, '"why"')
+    waiting = change.removing(started(), AT, "why")
+    assert (waiting.finished, waiting.row.status, waiting.row.given) == (False, job.REMOVED, 1)
+    again = change.removing(waiting.row, AT, "other")
+    assert (again.events, again.finished, change.full_ad(again.row)["RemoveReason"]) == ((), False, '"why"')
+    gone = change.removed(again.row)
+    assert (gone.finished, gone.row.given, gone.events) == (True, 0, ())
+
+
+def test_completed():
+    """Exit status, or signal; CPU, bytes, date and node."""
+    done = over(started(), AT, ended(exit_code=3))
+    ad = change.full_ad(done.row)
+    assert (ad["ExitBySignal"], ad["ExitCode"], done.finished, done.row.given) == ("false", "3", True, 0)
+    assert (ad["RemoteUserCpu"], ad["RemoteSysCpu"], ad["BytesSent"], ad["BytesRecvd"]) == (
+        "1.5",
+        "0.5",
+        "10.0",
+        "20.0",
+    )
+    assert (ad["CompletionDate"], ad["LastRemoteHost"]) == (NOW, '"slot1@node"')
+    assert "return value 3" in done.events[0]
+    done = over(started(), AT, ended(signal=9))
+    ad = change.full_ad(done.row)
+    assert (ad["ExitBySignal"], ad["ExitSignal"], "ExitCode" in ad) == ("true", "9", False)
+    assert "signal 9" in done.events[0]
+
+
+def test_completed_while_being_held():
+    """It ended before the hold reached it: it is not remembered as held."""
+    held = change.held(started(), AT, "why", 1, 0).row
+    ad = change.full_ad(over(held, AT, ended(exit_code=0)).row)
+    assert ("HoldReason" in ad, ad["LastHoldReason"], ad["JobStatus"]) == (False, '"why"', "4")
+
+
+def test_grid_status():
+    """Only of jobs that have the attribute (grid universe): AliEn counts by it."""
+    grid = row(given=1, ad='GridJobStatus = "IDLE"\n')
+    running = change.started(grid, AT, "node", 9094).row
+    steps = [running, change.evicted(running, AT, "", True).row, change.held(running, AT, "", 1, 0).row]
+    steps.append(over(running, AT, ended(exit_code=0)).row)
+    told = [change.full_ad(step)["GridJobStatus"] for step in steps]
+    assert told == ['"RUNNING"', '"PENDING"', '"PENDING"', '"COMPLETED"']
+    assert "GridJobStatus" not in change.full_ad(started())
+
+
+@pytest.mark.parametrize(
+    ("own", "path"),
+    [
+        ("", "/home/alice/log"),
+        ('UserLog = "/var/log/x"\n', "/var/log/x"),
+        ('UserLog = "/dev/null"\n', ""),
+        ('UserLog = ""\n', ""),
+        ("UserLog = undefined\n", ""),
+    ],
+)
+def test_log_path(own, path):
+    """Absolute, or from the job's folder; none."""
+    assert change.log_path(row(ad=own)) == path
+
+
+def test_usage():
+    """Plain numbers only."""
+    used = change.usage(row())
+    assert (used.cpus, used.disk, used.memory) == (2, 1024, 300)
+    assert change.usage(row(ad="RequestMemory = ifThenElse(1, 2, 3)\n")).memory == 0

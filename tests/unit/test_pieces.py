@@ -1,0 +1,56 @@
+"""Long variables in pieces."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foremen.engine.protocol import LONGEST_VARIABLE
+from foremen.pieces import split
+
+LONG = "".join(chr(33 + number % 90) for number in range(50_000)) + "\n  * \\n 'x' \"$HOME\" `id` \x81\x88 \udcff ü\n"
+
+
+def put_together(environment: dict[str, str], shell: str = "sh") -> dict[str, str]:
+    """What a program sees that the shell starts after the script."""
+    pieces = split(environment)
+    sizes = [len(f"{name}={value}".encode("utf-8", "surrogateescape")) for name, value in pieces.environment.items()]
+    assert max(sizes, default=0) <= LONGEST_VARIABLE
+    done = subprocess.run(
+        [shell, "-c", f"{pieces.script}exec env -0"],
+        env={"PATH": "/usr/bin:/bin", **pieces.environment}, capture_output=True, check=True,
+    )  # fmt: skip
+    text = done.stdout.decode("utf-8", "surrogateescape")
+    return dict(line.split("=", 1) for line in text.split("\0") if line)
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_long_variable_arrives_whole(shell: str) -> None:
+    """Two long values with all that a shell might touch arrive byte for byte; of the pieces nothing is left."""
+    seen = put_together({"LONG": LONG, "SHORT": "x", "ANOTHER": LONG[::-1]}, shell)
+    assert (seen["LONG"], seen["ANOTHER"], seen["SHORT"]) == (LONG, LONG[::-1], "x")
+    assert not [name for name in seen if name.startswith("AWQ_PIECE")]
+
+
+def test_short_ones_are_left_alone() -> None:
+    """Nothing is done to what fits, up to the last byte."""
+    environment = {"A": "x" * (LONGEST_VARIABLE - 2), "B%%": "() { :; }"}
+    assert split(environment) == (environment, "")
+
+
+def test_a_name_that_no_shell_can_set_is_told() -> None:
+    """A long function exported by bash cannot be put together: the caller hears its name."""
+    with pytest.raises(ValueError, match="BASH_FUNC_x%%"):
+        split({"BASH_FUNC_x%%": "x" * 5000})
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_any_text_arrives(text: str) -> None:
+    """Whatever the characters are, the pieces make the value again."""
+    value = text * 2000
+    assert put_together({"V": value})["V"] == value, shlex.quote(text)
