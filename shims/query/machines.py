@@ -46,10 +46,12 @@ def machines(pool: Pool) -> list[dict[str, str]]:
     """The slots: the pool's free part, then one for each running job; none when there are neither workers nor running jobs."""
     claimed = [_claimed(pool, number, job) for number, job in enumerate(pool.running, 1)]
     extra = pool.counts.extra
-    if not extra.get("CORES"):
-        return claimed
     used = {name: sum([ads.number(slot[name]) for slot in claimed]) for name in ("Cpus", "Memory", "Disk")}
-    cores, memory, disk = extra["CORES"], extra.get("MEMORY", 0), extra.get("DISK", 0) * _KIB
+    # A foreman tells of a worker that came back a moment after it gave it a job: what is used is there.
+    cores = max(extra.get("CORES", 0), used["Cpus"])
+    memory, disk = max(extra.get("MEMORY", 0), used["Memory"]), max(extra.get("DISK", 0) * _KIB, used["Disk"])
+    if not cores:
+        return []
     free = max(0, cores - max(used["Cpus"], extra.get("CORES_USED", 0)))
     host = place.host_name()
     whole = {
@@ -59,7 +61,7 @@ def machines(pool: Pool) -> list[dict[str, str]]:
         "TotalSlots": str(1 + len(claimed)),
     }
     slot = {
-        **_slot(pool, f"slot1@{host}", host, (free, max(0, memory - used["Memory"]), max(0, disk - used["Disk"]))),
+        **_slot(pool, f"slot1@{host}", host, (free, memory - used["Memory"], disk - used["Disk"])),
         "AwqWorkers": str(extra.get("WORKERS", 0)),
         "ChildCpus": _list([slot["Cpus"] for slot in claimed]),
         "ChildMemory": _list([slot["Memory"] for slot in claimed]),

@@ -27,9 +27,10 @@ def at() -> Iterator[Site]:
     """A master, two foremen and four workers of one core.
 
     In a folder with a short name, as a site's is: clients make UNIX sockets in the sandbox, whose path has room for 107 characters.
+    The workers stay while an environment is made.
     """
     with tempfile.TemporaryDirectory(prefix="awq.") as work, site(install(), Path(work)) as made:
-        made.env.update(WQ_NUM_WORKERS="4", WQ_MEMORY="1000", WQ_DISK="2000")
+        made.env.update(WQ_NUM_WORKERS="4", WQ_MEMORY="1000", WQ_DISK="2000", WQ_IDLETIMEOUT="3600")
         made.start_master()
         made.start_pool()
         yield made

@@ -93,8 +93,16 @@ def test_the_pool_as_slots(pool, capfd):
     assert run(capfd, condor_status.main, "-claimed", "-af", "JobId", "RemoteOwner")[1] == f"7.0 u@{host}\n"
 
 
-def test_cores_summed_by_machine_are_those_of_the_pool(spool, living_master, monkeypatch, capfd):
-    """ARC takes TotalCpus of a machine from the last of its slots, and adds the machines up."""
+@pytest.mark.parametrize(
+    ("told_pool", "cores"),
+    [
+        ({"CORES": 8, "CORES_USED": 2, "MEMORY": 2000, "DISK": 100}, ["8.0", "2000", "102400", "3"]),
+        ({"CORES": 0, "CORES_USED": 0, "MEMORY": 0, "DISK": 0}, ["2.0", "0", "0", "3"]),
+    ],
+    ids=["as the pool says", "the pool says it later"],
+)
+def test_cores_summed_by_machine_are_those_of_the_pool(spool, living_master, monkeypatch, capfd, told_pool, cores):
+    """ARC takes TotalCpus of a machine from the last of its slots, and adds the machines up; what runs counts in any case."""
     monkeypatch.setenv("AWQ_WORKDIR", spool.root)
     common = {
         "JobStatus": "2",
@@ -105,10 +113,10 @@ def test_cores_summed_by_machine_are_those_of_the_pool(spool, living_master, mon
     }
     hosts = ("wn1", place.host_name())
     fill_queue(spool, [{**common, "ProcId": str(n), "RemoteHost": f'"slot1@{host}"'} for n, host in enumerate(hosts)])
-    living_master.publish({2: 2}, WORKERS=2, CORES=8, CORES_USED=2, MEMORY=2000, DISK=100)
+    living_master.publish({2: 2}, WORKERS=2, **told_pool)
     told = run(capfd, condor_status.main, "-af", "Machine", "TotalCpus", "TotalMemory", "TotalDisk", "TotalSlots")[1]
     sums = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
-    assert sums == {"wn1": ["undefined"] * 4, place.host_name(): ["8.0", "2000", "102400", "3"]}
+    assert sums == {"wn1": ["undefined"] * 4, place.host_name(): cores}
 
 
 def test_tardis_interlink_and_arc_queries(pool, capfd):
