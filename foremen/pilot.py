@@ -24,6 +24,7 @@ STDOUT = "_condor_stdout"
 STDERR = "_condor_stderr"
 
 _LONGEST_NAME = 253  # of a host
+_MOST_MEMORY = 10**11  # KiB: more has no node
 _LONGEST_SAID = 500  # of what a tool said on its stderr
 _TIME = re.compile(r"([0-9]{1,9})m([0-9]{1,9}(?:[.,][0-9]{1,9})?)s\Z")
 
@@ -32,10 +33,12 @@ TEXT = "AWQ_LAUNCH"
 # work_queue_worker makes the shell leader of a process group of its own, and kills that group: but only the parent says so, and
 # when the shell was executed before it did, it is too late (EACCES; work_queue_process.c of 8.0.0). Then the kill would miss, the
 # worker wait for the pilot's own end, and a removed pilot run on. On a busy node that is every third start.
-START = r"""if ! kill -s 0 -- "-$$" 2> /dev/null && command -v setsid > /dev/null; then exec setsid sh -c 'eval "$AWQ_LAUNCH"'; fi
+_START = r"""if ! kill -s 0 -- "-$$" 2> /dev/null && command -v setsid > /dev/null; then exec setsid sh -c 'eval "$AWQ_LAUNCH"'; fi
 eval "$AWQ_LAUNCH"
 """
-"""A task's command: run the launch script as the leader of a process group, so that the worker can kill what it starts."""
+# On a node whose supervisor has one, the starter does what the script says, sooner (foremen/starter.c).
+_STARTER = r"""if [ -x "${AWQ_STARTER1:-}" ]; then exec "$AWQ_STARTER1"; fi
+"""
 # Its own variables begin with awq_: one that the job's environment has too would reach the pilot changed. ``true >`` and
 # not ``: >``: when a redirection of a special builtin fails, dash ends.
 # The worker's sockets are inherited: a pilot must not have them, and one that outlives a killed worker would keep the
@@ -93,7 +96,7 @@ esac
 export _CONDOR_SCRATCH_DIR="$PWD" _CONDOR_JOB_IWD="$PWD" _CONDOR_SLOT=slot1
 export _CONDOR_JOB_AD="$PWD/.job.ad" _CONDOR_MACHINE_AD="$PWD/.machine.ad"
 export TMPDIR="$PWD" TMP="$PWD" TEMP="$PWD"
-unset AWQ_LAUNCH AWQ_WORKER_STATE AWQ_SINGLETASK AWQ_JOB_AD AWQ_JOB_ID AWQ_CPUS AWQ_MEMORY AWQ_DISK AWQ_BOOTED
+unset AWQ_LAUNCH AWQ_STARTER1 AWQ_WORKER_STATE AWQ_SINGLETASK AWQ_JOB_AD AWQ_JOB_ID AWQ_CPUS AWQ_MEMORY AWQ_DISK AWQ_BOOTED
 umask 022
 """
 # The shell writes a line on its own stderr, which is in the report too, when a child was killed by a signal: this is how an
@@ -114,6 +117,14 @@ if [ -n "$awq_ends" ] && [ -n "$awq_at" ] && ! [ -e "$awq_over" ] && read -r awq
   printf '%s %s\n' "$awq_rc" "$((${awq_now%%.*} - ${awq_up%%.*}))" >> "$awq_ends"
 fi
 """
+_STARTED = r"""printf 'started=1\n'
+"""
+# A pilot that the script starts is measured by the starter, where there is one.
+_MEASURE = r"""awq_starter=${AWQ_STARTER1:-}
+if ! [ -x "$awq_starter" ]; then awq_starter=; fi
+"""
+_MEASURED = r"""if [ -n "$awq_starter" ] && { read -r awq_n < .awq_rss; } 2> /dev/null; then printf 'rss=%s\n' "$awq_n"; fi
+"""
 
 
 class Redirections(NamedTuple):
@@ -125,7 +136,7 @@ class Redirections(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What the launch script said: exit status or signal, the node, seconds of CPU.
+    """What the launch script or the starter said: exit status or signal, the node, seconds of CPU, KiB of memory (0: unknown).
 
     ``bounced``: nothing was started, or it was ended at the deadline of a drain: the job is to run again. Nothing was started
     either when the node does not have the job's folder (``no_folder``), or a URL could not be fetched (``fetch``: what was
@@ -137,6 +148,7 @@ class Report(NamedTuple):
     signal: int | None = None
     user: float = 0.0
     system: float = 0.0
+    rss: int = 0
     bounced: bool = False
     no_folder: bool = False
     fetch: str = ""
@@ -169,17 +181,22 @@ def command(
     words = [_program(f"./{WRAPPER}", extras)] if wrapped else []
     words.append('"$awq_program"' if extras.itself else _program(executable, extras))
     words += [shlex.quote(word) for word in arguments]
-    pilot = " ".join(words)
-    out = shlex.quote(streams.stdout or "/dev/null")
-    error = (
-        "2>&1"
-        if streams.stderr and streams.stderr == streams.stdout
-        else f"2> {shlex.quote(streams.stderr or '/dev/null')}"
-    )
-    source = shlex.quote(streams.stdin or "/dev/null")
+    named, error = {"awq_in": streams.stdin, "awq_out": streams.stdout}, "2>&1"
+    if streams.stderr != streams.stdout:
+        named["awq_err"], error = streams.stderr, '2> "${awq_err:-/dev/null}"'
+    begin, pilot = assignments(named), f"set -- {' '.join(words)}\n"
+    opened = f'< "${{awq_in:-/dev/null}}" > "${{awq_out:-/dev/null}}" {error}'
+    if extras == sandbox.PLAIN:  # what the starter reads stands at the beginning
+        return f'{begin}{pilot}{_PRELUDE}{_STARTED}( exec "$@" {opened} ){_EPILOGUE}'
+    before, after = sandbox.before(extras, copy), sandbox.after(extras, copy)
     enter = 'cd "$awq_iwd" && ' if extras.in_place else ""
-    run = f"set -- {pilot}\nprintf 'started=1\\n'\n( {enter}exec \"$@\" < {source} > {out} {error} )"
-    return f"{_PRELUDE}{sandbox.before(extras, copy)}{run}{_EPILOGUE}{sandbox.after(extras, copy)}"
+    run = f'{_STARTED}( {enter}exec ${{awq_starter:+"$awq_starter" --run}} "$@" {opened} )'
+    return f"{begin}{_MEASURE}{_PRELUDE}{before}{pilot}{run}{_EPILOGUE}{_MEASURED}{after}"
+
+
+def start(extras: Extras = sandbox.PLAIN) -> str:
+    """A task's command: run the launch script as the leader of a process group, so that the worker can kill what it starts."""
+    return _STARTER + _START if extras == sandbox.PLAIN else _START
 
 
 def _program(path: str, extras: Extras) -> str:
@@ -218,6 +235,7 @@ def parse_report(text: str) -> Report:
         signal=signal,
         user=_seconds(user),
         system=_seconds(system),
+        rss=_code(values.get("rss"), 1, _MOST_MEMORY) or 0,
         bounced=values.get("bounced") == "1",
         no_folder="folder" in values,
         fetch=_said(values.get("fetch", "")),
@@ -231,7 +249,7 @@ def _said(text: str) -> str:
 
 
 def _code(text: str | None, least: int, most: int) -> int | None:
-    if not text or len(text) > 3 or not text.isascii() or not text.isdigit():
+    if not text or len(text) > len(str(most)) or not text.isascii() or not text.isdigit():
         return None
     return int(text) if least <= int(text) <= most else None
 

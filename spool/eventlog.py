@@ -10,12 +10,14 @@ from spool.logfile import event as _event
 from spool.logfile import line_of as _line
 
 __all__ = [
-    "Usage", "aborted", "address", "edited", "evicted", "executing", "held", "released", "requeued", "submitted", "terminated",
+    "Usage", "aborted", "address", "edited", "evicted", "executing", "held", "image_size", "released", "requeued", "submitted",
+    "terminated",
 ]  # fmt: skip
 
 
 class Usage(NamedTuple):
-    """What an attempt used: seconds of CPU, bytes moved, seconds of wall clock, and what it had asked for (cores, KiB, MB)."""
+    """What an attempt used: seconds of CPU, bytes moved, seconds of wall clock, what it had asked for (cores, KiB, MB),
+    and the most memory that it had at a time (KiB, 0: unknown)."""
 
     user: float = 0.0
     system: float = 0.0
@@ -25,6 +27,12 @@ class Usage(NamedTuple):
     cpus: int = 1
     disk: int = 0
     memory: int = 0
+    rss: int = 0
+
+    @property
+    def rss_mb(self) -> int:
+        """As HTCondor's MemoryUsage has it."""
+        return (self.rss + 1023) // 1024
 
 
 def executing(job: tuple[int, int], at: float, host: str, slot: str, usage: Usage) -> str:
@@ -92,6 +100,12 @@ def terminated(job: tuple[int, int], at: float, usage: Usage, exit_code: int | N
     return _event(5, job, at, "Job terminated.", _tabbed(details))
 
 
+def image_size(job: tuple[int, int], at: float, image: int, usage: Usage) -> str:
+    """006: how large the job was; ``image`` in KiB."""
+    details = [f"{usage.rss_mb}  -  MemoryUsage of job (MB)", f"{usage.rss}  -  ResidentSetSize of job (KB)"]
+    return _event(6, job, at, f"Image size of job updated: {image}", _tabbed(details))
+
+
 def held(job: tuple[int, int], at: float, reason: str, code: int, subcode: int) -> str:
     """012: the job was held."""
     return _event(12, job, at, "Job was held.", _tabbed([_line(reason), f"Code {code} Subcode {subcode}"]))
@@ -125,6 +139,6 @@ def _resources(usage: Usage) -> list[str]:
         "Partitionable Resources :    Usage  Request Allocated ",
         f"   Cpus                 : {'':>8} {usage.cpus:>8} {usage.cpus:>9} ",
         f"   Disk (KB)            : {'':>8} {usage.disk:>8} {usage.disk:>9} ",
-        f"   Memory (MB)          : {'':>8} {usage.memory:>8} {usage.memory:>9} ",
+        f"   Memory (MB)          : {usage.rss_mb or '':>8} {usage.memory:>8} {usage.memory:>9} ",
         f"   TimeExecute (s)      : {usage.wall:>8} {'':>8} {'':>9} ",
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from spool_rig import LivingMaster
 
+from foremen import starter
 from spool.folder import Spool, create_spool
 
 
@@ -25,6 +26,15 @@ def living_master(spool: Spool) -> Iterator[LivingMaster]:
     master.publish()
     yield master
     master.die()
+
+
+@pytest.fixture(scope="session")
+def starter_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The starter, built."""
+    folder = tmp_path_factory.mktemp("starter")
+    said = starter.build(str(folder))
+    assert said.startswith("built"), f"{said}; remedy: scripts/packages"
+    return f"{folder}/{starter.file_name()}"
 
 
 @pytest.fixture

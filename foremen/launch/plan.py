@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from foremen import starter
 from foremen.launch.decide import Policy
 from foremen.launch.door import Door, Node
 from foremen.launch.errors import LaunchError
@@ -27,7 +28,7 @@ DISK_SHARE = 0.9
 _NOT_PASSED = ("CORES", "MEMORY", "DISK", "GPUS", "ALIEN_WORKQUEUE", "CCTOOLS")
 # What pilots inherit through their worker must not tell them where the spool and the password are.
 _OURS = ("AWQ_", "WQ_")
-_PASSED = ("AWQ_BOOTED", "AWQ_KEEP_ENV")
+_PASSED = ("AWQ_BOOTED", "AWQ_KEEP_ENV", starter.VARIABLE)
 _CONNECT_TIMEOUT = 30
 # Long enough that a foreman never leaves for want of work, short enough that one whose master is hung connects again:
 # link_auth_password waits as long (work_queue_worker.c, serve_manager_by_hostport). The manager's keepalive (120 s)
@@ -103,7 +104,7 @@ class Plan:
     def environ(self, base: dict[str, str], life: str) -> tuple[tuple[str, str], ...]:
         """The environment of one process: the supervisor's, and where the launch scripts find ``closed``.
 
-        The supervisor has put AWQ_BOOTED there; a batch job's own JOBFEATURES and MACHINEFEATURES are not a pilot's.
+        The supervisor has put AWQ_BOOTED and the starter there; a batch job's own JOBFEATURES and MACHINEFEATURES are not a pilot's.
         """
         ours = {name: value for name, value in base.items() if name not in _NOT_PASSED}
         ours = {name: value for name, value in ours.items() if name in _PASSED or not name.startswith(_OURS)}

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 
+from foremen import starter
 from foremen.launch import decide, guard
 from foremen.launch.decide import Act, Phase, Policy, Sight, Slot, World
 from foremen.launch.door import Command, Door, Identity
@@ -436,7 +437,10 @@ def main(arguments: list[str]) -> int:
 
         door = System()
         Record(door.myself(), since=time.time()).write(place.supervisor)
-        run(Supervisor(door, place, dict(os.environ)))
+        environ = dict(os.environ)
+        if kind == "workers":
+            environ[starter.VARIABLE] = starter.lay_out(place.state)
+        run(Supervisor(door, place, environ))
         remove(place.supervisor)
     except LaunchError as error:
         say(str(error))

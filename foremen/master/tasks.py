@@ -98,7 +98,7 @@ def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[
         return holds.not_executed(ads.string(ad.get("Cmd")), errno.E2BIG)
     return TaskSpec(
         tag=tag(row.cluster, row.proc, row.attempt + 1),
-        command=parts.script + pilot.START,
+        command=parts.script + pilot.start(extras),
         env=parts.environment,
         inputs=sandbox.inputs,
         outputs=outputs,

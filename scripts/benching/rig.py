@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from benching import family, shown
+from foremen import starter
 from foremen.engine.client import make_password
 from spool import counts
 from spool.errors import NotVouched
@@ -105,6 +106,7 @@ class Rig:
             AWQ_WORKDIR=str(self.work / "spool"), AWQ_BIND="127.0.0.1", AWQ_BLACKHOLE_PILOTS="0", AWQ_JOB_LIMIT="0",
             HOME=str(self.work), PATH=f"{prefix}/bin:{os.environ['PATH']}",
         )  # fmt: skip
+        self.env[starter.VARIABLE] = starter.lay_out(str(self._all))  # as start-workers does on a node
         family.adopt()
 
     def close(self) -> None:

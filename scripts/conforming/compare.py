@@ -51,6 +51,8 @@ _SAME = (
     (r"\b\d+\+\d\d:\d\d:\d\d", "SPAN"),
     (r"Usr \d+ \d\d:\d\d:\d\d, Sys \d+ \d\d:\d\d:\d\d", "Usr SPAN, Sys SPAN"),
     (r"\b1[789]\d{8}\b", "EPOCH"),
+    (r"(Time(?:Execute|SlotBusy) \(s\) +: +)\d+", r"\1SECONDS"),
+    (r"(?<=Image size of job updated: )\d+|\d+(?=  -  (?:MemoryUsage|ResidentSetSize) of job)", "SIZE"),
     (r"(?m)^(\S+ )?(init_local_hostname.*|.*ENABLE_IPV6.*)\n", ""),
     (r"(?m)^(Total for (?:all users|USER):).*", r"\1 JOBS"),
     (r"slot1(_\d+)?@HOST", "SLOT"),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from conforming.compare import Known
 
-_RESOURCES = (
-    "what a job used of memory and disk is measured by nobody here, and its slot is as large as the job asked for"
-)
+_RESOURCES = "what a job used of disk is measured by nobody here, and its slot is as large as the job asked for"
 
 KNOWN = (
     Known(
@@ -28,13 +26,6 @@ KNOWN = (
         "as above: NumJobStarts",
     ),
     Known("condor_release, and it runs again", r"^[-+]out [12] 1$", "as above: NumJobStarts"),
-    Known("*", r"^-out 006 ", f"no event 006: {_RESOURCES}"),
-    Known(
-        "what the log says, whole",
-        r"^-out \t\d+ - (MemoryUsage|ResidentSetSize) of job",
-        f"of the event 006: {_RESOURCES}",
-    ),
-    Known("what the log says, whole", r"^-out \.\.\.$", "the end of the event 006"),
     Known(
         "what the log says, whole",
         r"^[-+]out \tDisk = |^[-+]out \tMemory = |\bMemory \(MB\) :|\bDisk \(KB\) :|\bCpus :",

@@ -123,7 +123,9 @@ def test_arc_submits_scans_and_cancels(at: Site, arex: Arex) -> None:
         "lrms_version": "23.9.6", "totalcpus": "4", "usedcpus": "1", "runningjobs": "1", "queuedjobs": "0",
         "job": f"R 10 slot1@{os.uname().nodename}",
     }  # fmt: skip
-    eventually(lambda: at.command("condor_status", "-af", "TotalCpus").stdout.startswith("4.0"), what="all workers have joined")
+    eventually(
+        lambda: at.command("condor_status", "-af", "TotalCpus").stdout.startswith("4.0"), what="all workers have joined"
+    )
     assert arex.facts(slow) == expected
     arex.script("cancel", str(arex.control / "job.slow.grami"))
     assert at.af("condor_history", slow, "JobStatus") == "3"

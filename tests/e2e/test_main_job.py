@@ -112,7 +112,7 @@ def test_jaliens_sequence(pool: Site) -> None:
 
 
 def test_the_job_event_log_is_read_by_htcondors_own_reader(pool: Site) -> None:
-    """htcondor2.JobEventLog reads submit, execute and terminate of the job, with its exit status."""
+    """htcondor2.JobEventLog reads submit, execute, memory and end of the job, with its exit status."""
     import htcondor2
 
     cluster = pool.submit("#!/bin/sh\nexit 5\n")
@@ -121,9 +121,12 @@ def test_the_job_event_log_is_read_by_htcondors_own_reader(pool: Site) -> None:
         event for event in htcondor2.JobEventLog(str(pool.work / "log")).events(0) if event.cluster == int(cluster)
     ]
     assert [event.type for event in events] == [
-        htcondor2.JobEventType.SUBMIT, htcondor2.JobEventType.EXECUTE, htcondor2.JobEventType.JOB_TERMINATED,
+        htcondor2.JobEventType.SUBMIT, htcondor2.JobEventType.EXECUTE, htcondor2.JobEventType.IMAGE_SIZE,
+        htcondor2.JobEventType.JOB_TERMINATED,
     ]  # fmt: skip
     assert events[-1]["ReturnValue"] == 5
+    assert events[-1]["MemoryUsage"] == events[-2]["MemoryUsage"] > 0
+    assert pool.af("condor_history", cluster, "MemoryUsage") == str(events[-1]["MemoryUsage"])
 
 
 def test_kill_9_of_the_master(pool: Site) -> None:

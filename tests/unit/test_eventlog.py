@@ -38,6 +38,7 @@ def every():
         "SUBMIT": eventlog.submitted(JOB, AT, HOST),
         "EXECUTE": eventlog.executing(JOB, AT, HOST, "slot1@node", USAGE),
         "JOB_EVICTED": eventlog.evicted(JOB, AT, USAGE, "the worker vanished"),
+        "IMAGE_SIZE": eventlog.image_size(JOB, AT, 90000, USAGE),
         "JOB_TERMINATED": eventlog.terminated(JOB, AT, USAGE, 7, None),
         "JOB_ABORTED": eventlog.aborted(JOB, AT, "via condor_rm (by user alice)"),
         "JOB_HELD": eventlog.held(JOB, AT, "no such file", 6, 2),
@@ -64,6 +65,23 @@ def test_executing(events):
     """Host and slot."""
     ((_, _, _, found),) = events(eventlog.executing(JOB, AT, HOST, "slot1@node", USAGE))
     assert (found["ExecuteHost"], found["SlotName"]) == (HOST, "slot1@node")
+
+
+def test_image_size(events):
+    """006 as 23.9.6 writes it: image and resident set in KiB, MemoryUsage in whole MB; and the usage in the end of the job."""
+    used = USAGE._replace(rss=61500)
+    text = eventlog.image_size(JOB, AT, 75920, used)
+    assert text.split("\n")[0].endswith(" Image size of job updated: 75920")
+    assert text.split("\n")[1:] == [
+        "\t61  -  MemoryUsage of job (MB)",
+        "\t61500  -  ResidentSetSize of job (KB)",
+        "...",
+        "",
+    ]
+    ((_, _, _, found),) = events(text)
+    assert (found["Size"], found["MemoryUsage"], found["ResidentSetSize"]) == (75920, 61, 61500)
+    ((_, _, _, found),) = events(eventlog.terminated(JOB, AT, used, 0, None))
+    assert found["MemoryUsage"] == 61
 
 
 def test_evicted(events):
@@ -95,7 +113,7 @@ def test_terminated_by_signal(events, signal):
 
 def test_reasons_and_codes(events):
     """Of removal, hold and release."""
-    removed, held, released = (found for _, _, _, found in events(*list(every().values())[4:]))
+    removed, held, released = (found for _, _, _, found in events(*list(every().values())[-3:]))
     assert removed["Reason"] == "via condor_rm (by user alice)"
     assert (held["HoldReason"], held["HoldReasonCode"], held["HoldReasonSubCode"]) == ("no such file", 6, 2)
     assert released["Reason"] == "via condor_release (by user alice)"

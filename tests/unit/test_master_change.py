@@ -186,6 +186,24 @@ def test_completed():
     assert "signal 9" in done.events[0]
 
 
+def test_memory_that_was_measured(tmp_path):
+    """The most that the pilot had, rounded as a schedd rounds it, the image no smaller than it was; one more event for it."""
+    end = ended(exit_code=0, rss=75920)
+    change_ = over(started(), AT, end)
+    ad = change.full_ad(change_.row)
+    assert (
+        (ad["ResidentSetSize_RAW"], ad["ResidentSetSize"])
+        == (ad["ImageSize_RAW"], ad["ImageSize"])
+        == ("75920", "100000")
+    )
+    assert ad["MemoryUsage"] == "((ResidentSetSize + 1023) / 1024)"
+    assert kinds(tmp_path, change_.events) == ["IMAGE_SIZE", "JOB_TERMINATED"]
+    large = change.full_ad(over(started(cluster_ad="ImageSize = 200000\nRequestCpus = 2\n"), AT, end).row)
+    assert (large["ImageSize_RAW"], large["ImageSize"], large["ResidentSetSize_RAW"]) == ("200000", "200000", "75920")
+    small = change.full_ad(over(started(), AT, ended(exit_code=0, rss=712)).row)
+    assert small["ResidentSetSize"] == "750"
+
+
 def test_completed_while_being_held():
     """It ended before the hold reached it: it is not remembered as held."""
     held = change.held(started(), AT, "why", 1, 0).row

@@ -1,4 +1,4 @@
-"""The launch script, run by the shells that workers have; and what is read from its report."""
+"""The launch script, run by the shells that workers have, or by the starter; and what is read from the report."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from foremen import pilot
+from foremen import pilot, starter
 from foremen.pilot import Redirections, Report, parse_report
 
 SHELLS = ("dash", "bash")
 BOTH = Redirections("", "out", "err")
-BASE = {
-    "PATH": os.environ["PATH"],
-    "AWQ_JOB_AD": 'Cmd = "a\\"b"\nSecret = "hunter2"\n',
+BASE = {"PATH": os.environ["PATH"]}
+FACTS = {
     "AWQ_CPUS": "2",
     "AWQ_MEMORY": "300",
     "AWQ_DISK": "4096",
+    "AWQ_JOB_ID": "12.0",
+    "AWQ_JOB_AD": 'Cmd = "a\\"b"\nSecret = "hunter2"\nOwner = "it\'s é"\n',
 }
+EVAL = 'eval "$AWQ_LAUNCH"'
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[*SHELLS, "starter"])
 def shell(request):
-    """Each shell that /bin/sh can be."""
+    """What runs the launch script: each shell that /bin/sh can be, and the starter."""
+    if request.param == "starter":
+        return request.getfixturevalue("starter_program")
     path = shutil.which(request.param)
     if path is None:
         pytest.fail(f"{request.param} is missing: install it (apt-get install {request.param})")
@@ -47,6 +51,7 @@ class Sandbox:
     def __init__(self, folder, shell):
         self.folder = folder
         self.shell = shell
+        self.is_starter = "starter" in os.path.basename(shell)
 
     def agent(self, text, name=pilot.EXECUTABLE):
         (self.folder / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -54,12 +59,12 @@ class Sandbox:
 
     def start(self, arguments=(), streams=BOTH, wrapped=False, **environment):
         """Start it; bytes travel as they do through a worker."""
-        script = pilot.command(arguments, streams, wrapped)
-        command = [*HEED, self.shell.encode(), b"-c", os.fsencode(script)]
+        text = pilot.assignments(FACTS) + pilot.command(arguments, streams, wrapped)
+        program = [self.shell] if self.is_starter else [self.shell, "-c", EVAL]
         return subprocess.Popen(
-            command,
+            [*HEED, *program],
             cwd=self.folder,
-            env={**BASE, **environment},
+            env={**BASE, pilot.TEXT: text, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -185,7 +190,9 @@ def test_wrapper(sandbox):
 def test_executable_on_the_node(tmp_path, shell):
     """A path instead of the copy."""
     script = pilot.command(["a b"], Redirections("", "out", ""), False, "/bin/echo")
-    subprocess.run([shell, "-c", script], cwd=tmp_path, env=BASE, check=True, capture_output=True)
+    script = pilot.assignments(FACTS) + script
+    program = [shell] if "starter" in os.path.basename(shell) else [shell, "-c", EVAL]
+    subprocess.run(program, cwd=tmp_path, env={**BASE, pilot.TEXT: script}, check=True, capture_output=True)
     assert (tmp_path / "out").read_text() == "a b\n"
 
 
@@ -194,13 +201,13 @@ def test_ads_and_environment(sandbox):
     sandbox.agent('env; echo "umask=$(umask)"; cat "$_CONDOR_JOB_AD" > job; cat "$_CONDOR_MACHINE_AD" > machine')
     environment = {"AWQ_WORKER_STATE": str(sandbox.folder / "none"), "AWQ_SINGLETASK": "0", "MINE": "a b\n'c'"}
     assert sandbox.run(**environment).exit_code == 0
-    assert sandbox.read("job") == BASE["AWQ_JOB_AD"].encode()
+    assert sandbox.read("job") == FACTS["AWQ_JOB_AD"].encode()
     machine = classad2.parseOne((sandbox.folder / "machine").read_text())
     assert (machine["Cpus"], machine["Memory"], machine["Disk"]) == (2, 300, 4096)
     assert machine["Name"] == f"slot1@{socket.gethostname()}"
     seen = sandbox.read("out").decode()
     assert "\nMINE=a b\n'c'\n" in "\n" + seen
-    for name in ("AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_JOB_AD", "AWQ_CPUS", "AWQ_MEMORY", "AWQ_DISK"):
+    for name in ("AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_LAUNCH", "AWQ_STARTER1", *FACTS, "awq_in"):
         assert f"{name}=" not in seen
     for line in (f"TMPDIR={sandbox.folder}", f"_CONDOR_SCRATCH_DIR={sandbox.folder}", "umask=0022"):
         assert line in seen.split("\n")
@@ -333,9 +340,11 @@ def test_state_folder_that_cannot_be_written(sandbox, small_disk):
 
 def as_worker_does(sandbox, arguments, **more):
     """Started as ``sh -c`` of the command of a task, in the group of its parent unless ``more`` says otherwise."""
-    text = pilot.command(arguments, BOTH, False)
+    text = pilot.assignments(FACTS) + pilot.command(arguments, BOTH, False)
+    environment = {**BASE, pilot.TEXT: text, **({starter.VARIABLE: sandbox.shell} if sandbox.is_starter else {})}
     return subprocess.Popen(
-        ["sh", "-c", pilot.START], executable=sandbox.shell, cwd=sandbox.folder, env={**BASE, pilot.TEXT: text},
+        ["sh", "-c", pilot.start()], executable="/bin/sh" if sandbox.is_starter else sandbox.shell,
+        cwd=sandbox.folder, env=environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more,
     )  # fmt: skip
 
@@ -377,7 +386,7 @@ def features(sandbox, agent='cd "$JOBFEATURES" && for f in *; do echo "$f=$(cat 
     temporary = sandbox.folder / "cctools-temp-t.1.abc"
     temporary.mkdir(exist_ok=True)
     sandbox.agent(agent)
-    node = {"MACHINEFEATURES": str(sandbox.folder / "none"), "TMPDIR": str(temporary), "AWQ_JOB_ID": "12.0"}
+    node = {"MACHINEFEATURES": str(sandbox.folder / "none"), "TMPDIR": str(temporary)}
     sandbox.run(**{**node, **environment})
     return dict(line.split("=", 1) for line in sandbox.read("out").decode().splitlines())
 

@@ -39,8 +39,8 @@ NASTY = [
 class Node:
     """A sandbox on a node with one shell; ``run`` gives the report."""
 
-    def __init__(self, folder: Path, shell: str) -> None:
-        self.folder, self.shell = folder, shell
+    def __init__(self, folder: Path, shell: str, starter: str) -> None:
+        self.folder, self.shell, self.starter = folder, shell, starter
 
     def run(
         self, extras: Extras, script: str, streams: Redirections = BOTH, wrapped: bool = False, **environment: str
@@ -54,6 +54,7 @@ class Node:
             "AWQ_MEMORY": "1",
             "AWQ_DISK": "1",
             "PATH": os.environ["PATH"],
+            "AWQ_STARTER1": self.starter,
         }
         done = subprocess.run(
             [self.shell, "-c", pilot.command([], streams, wrapped, extras=extras)], cwd=self.folder,
@@ -70,15 +71,26 @@ class Node:
             return sorted(tar.getnames())
 
 
-@pytest.fixture(params=("dash", "bash"))
+@pytest.fixture(params=("dash", "bash", "dash with the starter", "bash with the starter"))
 def node(request: pytest.FixtureRequest, tmp_path: Path) -> Node:
-    """One with each shell that /bin/sh can be."""
-    path = shutil.which(request.param)
+    """One with each shell that /bin/sh can be, with and without a starter."""
+    shell, _, starter = request.param.partition(" with the ")
+    path = shutil.which(shell)
     if path is None:
-        pytest.fail(f"{request.param} is missing: install it (apt-get install {request.param})")
+        pytest.fail(f"{shell} is missing: install it (apt-get install {shell})")
     folder = tmp_path / "sand box"
     folder.mkdir()
-    return Node(folder, path)
+    return Node(folder, path, request.getfixturevalue("starter_program") if starter else "")
+
+
+def test_memory(node: Node) -> None:
+    """Told where there is a starter to measure it; what the pilot leaves in its place counts for a number or for nothing."""
+    rss = node.run(Extras(outputs=()), "exit 3").rss
+    assert 100 < rss < 100000 if node.starter else rss == 0
+    assert node.packed() == []
+    (node.folder / ".awq_rss").write_text("1\nexit=0\n")
+    report = node.run(Extras(outputs=()), "kill -KILL $$")
+    assert (report.signal, report.exit_code) == (9, None)
 
 
 def test_what_is_new_is_packed(node: Node) -> None:

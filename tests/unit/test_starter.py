@@ -1,0 +1,208 @@
+"""The starter: built, laid out on a node, and what it leaves to the shell. What it does as the launch script does is in test_pilot.py."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from foremen import pilot, starter
+from foremen.pilot import Redirections
+
+TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=200)
+
+
+@pytest.fixture(scope="session")
+def program(starter_program):
+    """It, built."""
+    return starter_program
+
+
+def start(program, text, folder, **environment):
+    """Its exit status and what it said."""
+    env = {"PATH": os.environ["PATH"], pilot.TEXT: text, **environment}
+    done = subprocess.run([program], cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(errors="surrogateescape")
+
+
+def launch(words, ad=""):
+    """The launch script for /usr/bin/printf."""
+    facts = {"AWQ_CPUS": "1", "AWQ_MEMORY": "2", "AWQ_DISK": "3", "AWQ_JOB_ID": "4.5", "AWQ_JOB_AD": ad}
+    return pilot.assignments(facts) + pilot.command(
+        ["%s\\0", *words], Redirections("", "out", ""), False, "/usr/bin/printf"
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=20), TEXTS)
+@example(["'", '"', "'\"'\"'", "\n", "set -- x\n", ""], "set -- ./agent.sh\nAWQ_CPUS=7\n")
+@example([" " * 50, "\n" * 50, "'" * 50], "'" * 100)
+def test_any_words_and_any_ad(tmp_path_factory, program, words, ad):
+    """They arrive as they were given, byte for byte, and nothing is left to the shell."""
+    folder = tmp_path_factory.getbasetemp() / "any"
+    folder.mkdir(exist_ok=True)
+    status, said = start(program, launch(words, ad), folder)
+    assert status == 0
+    assert "\nexit=0\n" in said
+    assert "started=1" not in said  # the script says that
+    assert (folder / "out").read_bytes() == b"".join(os.fsencode(word) + b"\0" for word in words)
+    assert (folder / ".job.ad").read_bytes() == os.fsencode(ad)
+
+
+@pytest.mark.parametrize("change", [
+    lambda text: "AWQ_NEW=1\n" + text,
+    lambda text: text.replace("AWQ_CPUS=1", "AWQ_CPUS=$((1))"),
+    lambda text: text.replace("AWQ_CPUS=1\n", "AWQ_CPUS=1 \n"),
+    lambda text: text.replace("set -- /usr/bin/printf", "set --  /usr/bin/printf"),
+    lambda text: text.replace("set -- /usr/bin/printf", "set -- \"/usr/bin/printf\""),
+    lambda text: text.replace("set -- /usr/bin/printf", "set -- printf"),
+    lambda text: "true\n" + text,
+], ids=["fact", "expression", "blank", "gap", "quotes", "name", "command"])  # fmt: skip
+def test_what_it_does_not_know_the_shell_does(tmp_path, program, change):
+    """A launch script of another form runs all the same."""
+    status, said = start(program, change(launch(["a b"])), tmp_path)
+    assert (status, (tmp_path / "out").read_bytes()) == (0, b"a b\0")
+    assert "started=1\n" in said and "\nexit=0\n" in said
+
+
+def test_memory_is_told(tmp_path, program):
+    """The most that the pilot had at a time, in KiB."""
+    _status, said = start(program, launch(["x"]), tmp_path)
+    assert 100 < int(said.partition("\nrss=")[2].split()[0]) < 100000
+
+
+def measured(program, folder, script):
+    """`--run` of a script: how it ended, and what it left."""
+    env = {"PATH": os.environ["PATH"], "_CONDOR_SCRATCH_DIR": str(folder)}
+    done = subprocess.run(
+        [program, "--run", "sh", "-c", script, "sh", "a b"], cwd="/", env=env, capture_output=True, check=False
+    )
+    return done, (folder / ".awq_rss").read_text()
+
+
+@pytest.mark.parametrize(("script", "status"), [
+    ("exit 0", 0), ("exit 77", 77), ("exit 137", 137), ("kill -KILL $$", -signal.SIGKILL), ("kill -TERM $$", -signal.SIGTERM),
+    ("kill -SEGV $$", -signal.SIGSEGV), ("trap 'exit 5' TERM; kill -TERM $PPID; kill -TERM $$", 5),
+])  # fmt: skip
+def test_measured_for_the_script(tmp_path, program, script, status):
+    """It ends as the pilot did, is deaf to what is for the pilot, and leaves the memory in a file; the rest is the pilot's."""
+    done, rss = measured(program, tmp_path, f'echo "$1"; echo err >&2; {script}')
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"a b\n", b"err\n")
+    assert 100 < int(rss) < 100000
+
+
+def test_measured_although_it_cannot_be_started(tmp_path, program):
+    """What the shell says, and its status."""
+    env = {"PATH": os.environ["PATH"], "_CONDOR_SCRATCH_DIR": str(tmp_path)}
+    done = subprocess.run([program, "--run", "/no/such"], env=env, capture_output=True, check=False)
+    assert done.returncode == 127 and b"/no/such" in done.stderr
+
+
+def test_streams_that_were_closed(tmp_path, program):
+    """A worker without stdin: the pilot's streams are what they should be."""
+    env = {"PATH": os.environ["PATH"], pilot.TEXT: launch(["x"]), "AWQ": program}
+    done = subprocess.run(["sh", "-c", '"$AWQ" <&- 2>&-'], cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert (done.returncode, (tmp_path / "out").read_bytes()) == (0, b"x\0")
+    assert b"exit=0\n" in done.stdout
+
+
+def test_by_hand(program):
+    """Started without anything to do it says what it is."""
+    done = subprocess.run([program], env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and "AWQ_LAUNCH" in done.stderr
+
+
+# --- building
+
+
+def test_built_once(tmp_path):
+    """The second time it is there; what is there in its place is replaced."""
+    assert starter.build(str(tmp_path)).startswith("built ")
+    assert starter.build(str(tmp_path)).startswith("up to date")
+    (tmp_path / starter.file_name()).write_bytes(b"\x7fELF of another machine")
+    assert starter.build(str(tmp_path)).startswith("built ")
+    assert os.listdir(tmp_path) == [starter.file_name()]
+
+
+@pytest.mark.parametrize(("compiler", "why"), [
+    ("/no/such/compiler", "No such file"), ("false", "false says: nothing"), ("cc -Werror -Wno-such-thing -DAWQ_STAMP", "error"),
+])  # fmt: skip
+def test_not_built(tmp_path, monkeypatch, compiler, why):
+    """It says why, and what to do; nothing is left there."""
+    monkeypatch.setenv("AWQ_STARTER_CC", compiler)
+    said = starter.build(str(tmp_path))
+    assert said.startswith("no starter") and why in said and "apt-get install musl-tools" in said
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_compiler(tmp_path, monkeypatch):
+    """A node without one builds none."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no musl-gcc" in starter.build(str(tmp_path))
+
+
+# --- laying it out
+
+
+@pytest.fixture
+def packaged(monkeypatch):
+    """Say what the package has: a path, or None."""
+
+    def has(path):
+        def get_data(package, name):
+            assert (package, name) == ("foremen", starter.file_name())
+            if path is None:
+                raise FileNotFoundError(name)
+            with open(path, "rb") as file:
+                return file.read()
+
+        monkeypatch.setattr(starter.pkgutil, "get_data", get_data)
+
+    return has
+
+
+def test_laid_out(tmp_path, program, packaged):
+    """Private, executable, and left alone when it is there: pilots may be starting with it."""
+    packaged(program)
+    path = starter.lay_out(str(tmp_path))
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
+    before = os.stat(path).st_ino
+    assert starter.lay_out(str(tmp_path)) == path and os.stat(path).st_ino == before
+    (tmp_path / "starter").write_bytes(b"older")
+    assert starter.lay_out(str(tmp_path)) == path
+    assert os.listdir(tmp_path) == ["starter"]
+
+
+def test_not_laid_out(tmp_path, packaged, small_disk, program):
+    """None in the package, one of another machine, one that says nothing, no room, a file system that runs nothing: the shell does."""
+    packaged(None)
+    assert starter.lay_out(str(tmp_path)) == ""
+    strange = tmp_path / "strange"
+    for content in (
+        b"",
+        b"\x7fELF of another machine",
+        b"#!/bin/sh\n",
+        b"#!/bin/sh\necho something else\n",
+        b"#!/bin/sh\nexit 1\n",
+    ):
+        strange.write_bytes(content)
+        packaged(strange)
+        assert starter.lay_out(str(tmp_path)) == ""
+    packaged(program)
+    subprocess.run(["mount", "-o", "remount,noexec,size=1m", str(small_disk)], check=True)
+    assert starter.lay_out(str(small_disk)) == ""
+    (small_disk / "starter").unlink()
+    subprocess.run(["mount", "-o", "remount,exec,size=16k", str(small_disk)], check=True)
+    assert starter.lay_out(str(small_disk)) == ""
+    assert starter.lay_out(str(tmp_path / "gone")) == ""
+
+
+def test_musl_is_there():
+    """What scripts/packages installs for it."""
+    assert shutil.which("musl-gcc"), "remedy: scripts/packages"
