@@ -43,7 +43,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("WQ_WORKDIR", "wq_workdir", "path", "~/.alien_wq_tmp", "working folder of foremen and workers"),
     ("WQ_DRAIN", "drain", "path", "~/.alien_wq_drain", "while it exists, foremen and workers finish what runs and leave"),
     ("WQ_SINGLETASK", "singletask", "flag", "0", "1: a worker leaves after its first task"),
-    ("WQ_IDLETIMEOUT", "idle_timeout", "seconds", "100", "seconds a worker waits for a task before it goes on to the next foreman, or leaves"),
+    ("WQ_IDLETIMEOUT", "idle_timeout", "seconds", "100", "seconds a worker waits for a task before it goes to the next foreman, or leaves"),
     ("WQ_NORESPAWN", "norespawn", "flag", "0", "1: do not start a worker again after it has left"),
     ("WQ_WALLTIME", "walltime", "seconds", "0", "seconds after which this node's workers must have left; pilots see it; 0: no end"),
     ("AWQ_BLACKHOLE_PILOTS", "blackhole_pilots", "count", "30", "so many pilots in a row that fail at once put a node into quarantine"),
