@@ -27,6 +27,8 @@ from spool.taskfile import Act, Cluster, Submission
 
 _FILES_A_TURN = 500
 _JOBS_A_TURN = 10_000  # unless one file alone brings more
+_REST = 9  # times what an empty look took
+_LONGEST_REST = 5.0  # seconds
 _CLAIMED = "job.claimed."
 _NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _YOUNG = 60.0  # seconds that an unfinished submission may take between two steps
@@ -46,6 +48,30 @@ class Damaged(NamedTuple):
     name: str
     reason: str
     error: Optional[Exception] = None  # when nobody foresaw it
+
+
+class Looks:
+    """How often the queue is looked into: one that is left as it is (draining) costs a tenth of a core, however long it is.
+
+    Listing 100,000 files takes a tenth of a second, and each submission wakes the master. Times are seconds of one clock.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._owed = False
+
+    def due(self, now: float) -> bool:
+        """Whether to look; what is not looked at now is owed."""
+        self._owed = now < self._next
+        return not self._owed
+
+    def looked(self, began: float, ended: float, found: bool) -> None:
+        """After a look: whether there was something to take up."""
+        self._next = 0.0 if found else ended + min((ended - began) * _REST, _LONGEST_REST)
+
+    def patience(self, timeout: float, now: float) -> float:
+        """How long the master may sleep that would sleep for ``timeout``."""
+        return min(timeout, max(0.0, self._next - now)) if self._owed else timeout
 
 
 def look(spool: Spool, taken: frozenset[str], drain: bool) -> list[str]:

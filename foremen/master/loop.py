@@ -66,6 +66,7 @@ class Master:
         self._published = 0.0
         self._committed = 0.0
         self._trimmed = 0.0
+        self._looks = intake.Looks()
         self._unlinked: list[str] = []
         # Removing a file waits for the disk: in a thread, because nobody waits for it, and a crash leaves it to the sweep.
         self._tidying = ThreadPoolExecutor(1, "tidy")
@@ -160,6 +161,7 @@ class Master:
         early = self._committed + _PACE - self._doors.ticks()
         if 0 < early <= _PACE:
             select.select([], [], [], early)
+        timeout = self._looks.patience(timeout, self._doors.ticks())
         readers: list[int] = [self._wakeup]
         writers: list[int] = []
         if self._engine is not None:
@@ -183,7 +185,7 @@ class Master:
         assert self._engine is not None
         now = self._doors.clock()
         events = self._returns.ready(self._heard(self._engine.receive()))
-        names = intake.look(self._spool, frozenset(self._taken), os.path.exists(self._spool.drain))
+        names = self._look()
         found = intake.read(self._spool, names, self._db, self._owner) if names else []
         crash.point("claim.read", found)
         verdicts = self._rounds.slice(now)
@@ -201,6 +203,15 @@ class Master:
             self._nodes.publish(self._spool, now)
             self._statistics.note((now, self._doors.ticks()), self._jobs.counts, self._jobs.happened, self._pool)
             self._trim()
+
+    def _look(self) -> list[str]:
+        """Names of the task files to take up now."""
+        before = self._doors.ticks()
+        if not self._looks.due(before):
+            return []
+        names = intake.look(self._spool, frozenset(self._taken), os.path.exists(self._spool.drain))
+        self._looks.looked(before, self._doors.ticks(), bool(names))
+        return names
 
     def _room(self) -> int:
         """How many jobs to give, 0 when none waits."""

@@ -56,6 +56,23 @@ def agent(tmp_path, content=b"#!/bin/sh\n"):
 # --- looking
 
 
+def test_an_empty_look_is_followed_by_a_rest():
+    """Nine times as long as it took, 5 s at most; the master wakes for what it owes, and sleeps as ever when it owes nothing."""
+    looks = intake.Looks()
+    assert looks.due(100.0)
+    looks.looked(100.0, 100.1, found=False)
+    assert looks.patience(1.0, 100.2) == 1.0
+    assert not looks.due(100.9)
+    assert looks.patience(1.0, 100.9) == pytest.approx(0.1)
+    assert looks.patience(0.05, 100.9) == 0.05
+    assert looks.patience(1.0, 102.0) == 0.0
+    assert looks.due(101.1)
+    looks.looked(101.1, 103.1, found=False)
+    assert not looks.due(108.0) and looks.due(108.2)
+    looks.looked(108.2, 109.2, found=True)
+    assert looks.due(109.2) and looks.patience(1.0, 109.2) == 1.0
+
+
 def test_order(spool):
     """Submissions, then the older form, then actions, each by age."""
     names = [act(spool, clusters=[2]), drop(spool, "job1", ""), submit(spool, 20), submit(spool, 3)]
