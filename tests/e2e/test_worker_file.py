@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from sites import ROOT, Site, eventually, install, site
 
+from foremen import starter
+
 pytestmark = pytest.mark.engine
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
@@ -80,6 +82,7 @@ def test_pilots_run_on_such_a_node(here, version):
         eventually(lambda: all(here.done(cluster) for cluster in clusters), 60, here.log())
         assert [here.af("condor_history", cluster, "ExitCode") for cluster in clusters] == ["0", "1", "2", "3"]
         assert (here.work / f"{clusters[3]}.out").read_text() == "pilot 3\n"
+        assert int(here.af("condor_history", clusters[3], "MemoryUsage")) > 0  # the starter travels in the file
         assert said(here, version, "count-workers") == "2\n"
         starts = here.work / f"starts-{version}"
         long = here.submit(f"#!/bin/sh\necho started >> {starts}\nexec sleep 600\n")
@@ -170,6 +173,7 @@ def test_nothing_too_much(here):
     """No jinja2, engine, master or shims travel to the nodes; click's licence does."""
     names = zipfile.ZipFile(here.work / "node/alien_wq_worker.pyz").namelist()
     tops = {"/".join(name.split("/")[:2]) if name.startswith("foremen") else name.split("/")[0] for name in names}
-    assert tops == {"__main__.py", "click", "spool", "foremen/__init__.py", "foremen/launch", "foremen/progress.py"}
+    ours = {"foremen/__init__.py", "foremen/launch", "foremen/progress.py", "foremen/starter.py"}
+    assert tops == {"__main__.py", "click", "spool", *ours, f"foremen/{starter.file_name()}"}
     assert "click/LICENSE.txt" in names
     assert "foremen/launch/fake.py" not in names
