@@ -145,6 +145,23 @@ def removed(row: JobRow) -> Change:
     return Change(row._replace(given=0), (), finished=True)
 
 
+def measured(row: JobRow, at: float, rss: int) -> Change:
+    """How much memory the pilot had (KiB; 0: unknown). The log gets 006 when the job has become larger than it was.
+
+    HTCondor looks while the job runs, too; Work Queue tells of a task when it is over.
+    """
+    if not rss:
+        return Change(row, ())
+    state, look = _state(row), record(row).expression
+    before = ads.number(look("ImageSize_RAW") or look("ImageSize"))
+    for name, size in (("ImageSize", max(rss, before)), ("ResidentSetSize", rss)):
+        state[name], state[f"{name}_RAW"] = str(_rounded(size)), str(size)
+    state["MemoryUsage"] = "((ResidentSetSize + 1023) / 1024)"
+    grown = _rounded(rss) > _rounded(before)
+    event = eventlog.image_size(_id(row), at, rss, Usage(rss=rss)) if grown else ""
+    return Change(row._replace(state=ads.dump(state)), (event,) if event else ())
+
+
 def exited(row: JobRow, at: float, ended: Ended) -> JobRow:
     """The pilot ended by itself, with an exit status (0 or not) or by a signal: the books of its run are closed.
 
@@ -161,8 +178,6 @@ def exited(row: JobRow, at: float, ended: Ended) -> JobRow:
     state["NumJobCompletions"] = str(ads.number(state.get("NumJobCompletions")) + 1)
     state["RemoteUserCpu"], state["RemoteSysCpu"] = f"{report.user:.1f}", f"{report.system:.1f}"
     state["BytesSent"], state["BytesRecvd"] = f"{ended.sent}.0", f"{ended.received}.0"
-    if report.rss:
-        _note_memory(row, state, report.rss)
     if report.host:
         state["LastRemoteHost"] = ads.quote(f"slot1@{report.host}")
     return row._replace(given=0, state=ads.dump(state))
@@ -175,7 +190,7 @@ def completed(row: JobRow, at: float, ended: Ended) -> Change:
     state["CompletionDate"] = str(int(at))
     _grid_status(row, state, "COMPLETED")
     text = eventlog.terminated(_id(row), at, _used(row, ended), ended.report.exit_code, ended.report.signal)
-    return _moved(row, state, job.COMPLETED, at, (*_sized(row, at, ended), text))._replace(finished=True)
+    return _moved(row, state, job.COMPLETED, at, (text,))._replace(finished=True)
 
 
 def requeued(row: JobRow, at: float, ended: Ended, reason: str) -> Change:
@@ -184,23 +199,7 @@ def requeued(row: JobRow, at: float, ended: Ended, reason: str) -> Change:
     state["RequeueReason"] = ads.quote(reason)
     _grid_status(row, state, "PENDING")
     text = eventlog.requeued(_id(row), at, _used(row, ended), (ended.report.exit_code, ended.report.signal), reason)
-    return _moved(row, state, job.IDLE, at, (*_sized(row, at, ended), text))
-
-
-def _note_memory(row: JobRow, state: dict[str, str], rss: int) -> None:
-    look = record(row).expression
-    image = max(rss, ads.number(look("ImageSize_RAW") or look("ImageSize")))
-    for name, size in (("ImageSize", image), ("ResidentSetSize", rss)):
-        state[name], state[f"{name}_RAW"] = str(_rounded(size)), str(size)
-    state["MemoryUsage"] = "((ResidentSetSize + 1023) / 1024)"
-
-
-def _sized(row: JobRow, at: float, ended: Ended) -> tuple[str, ...]:
-    """006, when the memory is known. HTCondor's comes while the job runs, too; ours with its end."""
-    if not ended.report.rss:
-        return ()
-    image = ads.number(record(row).expression("ImageSize_RAW"))
-    return (eventlog.image_size(_id(row), at, image, _used(row, ended)),)
+    return _moved(row, state, job.IDLE, at, (text,))
 
 
 def _rounded(size: int) -> int:

@@ -19,7 +19,7 @@ from foremen.master.given import Effects, Given
 from foremen.master.holds import Hold
 from foremen.master.keptback import KeptBack
 from foremen.master.mishaps import Care
-from foremen.pilot import parse_report
+from foremen.pilot import Report, parse_report
 from spool import ad as ads
 from spool import crash, eventlog, job, logfile
 from spool.database import Database, JobRow
@@ -283,9 +283,9 @@ class Jobs:
         elif report.bounced or result.outcome == "cancelled":
             self._back(row, at)
         elif hold := holds.of_end(moves.record(row), result, report):
-            self._hold_system(self._seen_running(row, result) if report.complete else row, hold, at)
+            self._hold_system(self._measured(row, result, report) if report.complete else row, hold, at)
         elif result.outcome == "done" and report.complete:
-            self._exited(self._seen_running(row, result), at, Ended(report, result.sent, result.received))
+            self._exited(self._measured(row, result, report), at, Ended(report, result.sent, result.received))
         else:
             reason = result.detail or "the task ended without a report"
             self._lose(self._seen_running(row, result), 1, at, reason, given=False)
@@ -336,6 +336,12 @@ class Jobs:
             return row
         change = moves.started(row, result.started or result.ended, result.host or self._host, self._settings.port)
         self._apply(row, change)
+        return change.row
+
+    def _measured(self, row: JobRow, result: Result, report: Report) -> JobRow:
+        """The row of an attempt that ran to its end, with the memory that it had."""
+        change = moves.measured(self._seen_running(row, result), result.ended, report.rss)
+        self._log(change)
         return change.row
 
     def _current(self, tag: str) -> JobRow | None:
@@ -421,10 +427,12 @@ class Jobs:
             self.given.put(key, row.attempt, row.status == job.RUNNING)
         else:
             self.given.drop(key)
-        if change.events:
-            path = moves.log_path(row)
-            if path:
-                self.effects.events += [(path, text) for text in change.events]
+        self._log(change)
+
+    def _log(self, change: Change) -> None:
+        path = moves.log_path(change.row) if change.events else ""
+        if path:
+            self.effects.events += [(path, text) for text in change.events]
 
     def _cancel(self, row: JobRow) -> None:
         if row.given:

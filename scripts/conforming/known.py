@@ -42,6 +42,11 @@ KNOWN = (
         "Work Queue counts the launch script's report as well",
     ),
     Known(
+        "events of a job held, released, removed",
+        r"^-out 006 ",
+        "HTCondor looks at a job's memory while it runs, too; Work Queue tells of a task when it is over",
+    ),
+    Known(
         "events of jobs that run",
         r"^-out (040|021) ",
         "no events of the transfer of files: Work Queue tells of it when all is over",

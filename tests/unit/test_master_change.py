@@ -187,9 +187,8 @@ def test_completed():
 
 
 def test_memory_that_was_measured(tmp_path):
-    """The most that the pilot had, rounded as a schedd rounds it, the image no smaller than it was; one more event for it."""
-    end = ended(exit_code=0, rss=75920)
-    change_ = over(started(), AT, end)
+    """The most that the pilot had, rounded as a schedd rounds it, the image no smaller than it was; an event when it has grown."""
+    change_ = change.measured(started(), AT, 75920)
     ad = change.full_ad(change_.row)
     assert (
         (ad["ResidentSetSize_RAW"], ad["ResidentSetSize"])
@@ -197,11 +196,19 @@ def test_memory_that_was_measured(tmp_path):
         == ("75920", "100000")
     )
     assert ad["MemoryUsage"] == "((ResidentSetSize + 1023) / 1024)"
-    assert kinds(tmp_path, change_.events) == ["IMAGE_SIZE", "JOB_TERMINATED"]
-    large = change.full_ad(over(started(cluster_ad="ImageSize = 200000\nRequestCpus = 2\n"), AT, end).row)
-    assert (large["ImageSize_RAW"], large["ImageSize"], large["ResidentSetSize_RAW"]) == ("200000", "200000", "75920")
-    small = change.full_ad(over(started(), AT, ended(exit_code=0, rss=712)).row)
-    assert small["ResidentSetSize"] == "750"
+    assert kinds(tmp_path, change_.events) == ["IMAGE_SIZE"]
+    again = change.measured(change_.row, AT, 76000)
+    assert (change.full_ad(again.row)["ResidentSetSize_RAW"], again.events) == ("76000", ())
+    large = change.measured(started(cluster_ad="ImageSize = 200000\nRequestCpus = 2\n"), AT, 75920)
+    ad = change.full_ad(large.row)
+    assert (ad["ImageSize_RAW"], ad["ImageSize"], ad["ResidentSetSize_RAW"], large.events) == (
+        "200000",
+        "200000",
+        "75920",
+        (),
+    )
+    assert change.full_ad(change.measured(started(), AT, 712).row)["ResidentSetSize"] == "750"
+    assert change.measured(started(), AT, 0) == change.Change(started(), ())
 
 
 def test_completed_while_being_held():
