@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import stat
@@ -34,17 +35,16 @@ def wipe_tree(folder: str) -> None:
         if entry.is_dir(follow_symlinks=False):
             wipe_tree(entry.path)
             continue
-        _overwrite_if_possible(entry.path)
-        crash.point("payload.overwritten")
-        os.unlink(entry.path)
+        wipe(entry.path)
     os.rmdir(folder)
 
 
-def _overwrite_if_possible(path: str) -> None:
-    try:
+def wipe(path: str) -> None:
+    """Remove a file, overwritten before if that can be done: removing it is what counts, a failing disk must not keep it. OSError."""
+    with contextlib.suppress(OSError):
         overwrite(path)
-    except OSError:
-        return  # removing it is what counts: a failing disk must not keep it here
+    crash.point("payload.overwritten")
+    os.unlink(path)
 
 
 def overwrite(path: str) -> None:

@@ -127,8 +127,8 @@ def jobs_in_name(name: str) -> int:
 
 def read(path: str) -> Submission | Act:
     """The task file at ``path``; DamagedTaskFile names line and reason. OSError when it cannot be read."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        text = file.read()
+    with open(path, "rb", buffering=0) as file:
+        text = file.read().decode("utf-8", "surrogateescape")
     if "\0" in text:
         raise DamagedTaskFile(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL byte")
     lines = text.split("\n")

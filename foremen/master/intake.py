@@ -22,7 +22,7 @@ from spool.database import Database
 from spool.errors import AwqError, DamagedTaskFile, SpoolError
 from spool.folder import Spool
 from spool.job import HELD, IDLE, is_number
-from spool.private import wipe_tree
+from spool.private import wipe, wipe_tree
 from spool.taskfile import Act, Cluster, Submission
 
 _FILES_A_TURN = 500
@@ -179,6 +179,10 @@ def set_aside(spool: Spool, damaged: Damaged) -> None:
 def remove_payload(spool: Spool, cluster: int) -> None:
     """The copies of a cluster's files, when its last job is gone. Overwritten first, as far as the file system lets us."""
     folder = spool.payload(cluster)
+    with contextlib.suppress(OSError):  # there is more, or nothing
+        wipe(f"{folder}/executable")  # of a pilot that is all there is: no need to look
+        os.rmdir(folder)
+        return
     try:
         wipe_tree(folder)
     except FileNotFoundError:
