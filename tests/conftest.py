@@ -13,6 +13,20 @@ from foremen import starter
 from spool.folder import Spool, create_spool
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on the real Work Queue shares cores and clock with the rest of the machine: a second try, which the summary tells."""
+    for item in items:
+        if item.get_closest_marker("engine"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Of what passed only at its second try, why the first one failed."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"RERUN {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     """A new spool."""
