@@ -28,13 +28,20 @@ def file_name(machine: str = "") -> str:
     return f"_starter.{machine or os.uname().machine}"
 
 
+def packaged() -> bytes:
+    """The program for this node; empty when the package has none."""
+    try:
+        return pkgutil.get_data("foremen", file_name()) or b""
+    except OSError:
+        return b""
+
+
 def lay_out(folder: str) -> str:
     """Put the starter for this node into ``folder``; its path, empty when there is none that runs here."""
-    path = f"{folder}/starter"
+    path, content = f"{folder}/starter", packaged()
+    if not content:
+        return ""
     try:
-        content = pkgutil.get_data("foremen", file_name())
-        if not content:
-            return ""
         if not _is(path, content):
             aside = f"{path}.{os.getpid()}"  # what is being written cannot be run
             with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o700), "wb") as file:

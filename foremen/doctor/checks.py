@@ -263,6 +263,11 @@ def node(facts: Facts) -> Iterator[Finding]:
                              "Mount /cvmfs/alice.cern.ch where pilots run."))  # fmt: skip
     yield _unless_ok(Finding("user namespaces", worse if has.namespaces else OK, has.namespaces or "users can make them",
                              "Allow them where pilots run containers: sysctl user.max_user_namespaces=15000"))  # fmt: skip
+    yield (
+        Finding("starter", OK, "there is one for this machine") if has.starter
+        else Finding("starter", WARN, "none: the shell starts pilots, and their memory is not known",
+                     "Run on the head: apt-get install musl-tools; then scripts/install again, and worker-file where it is used.")
+    )  # fmt: skip
     if has.kill_user_processes and not has.linger:
         yield Finding(
             "logout", WARN, "systemd ends your processes at logout (KillUserProcesses)", "Run: loginctl enable-linger"

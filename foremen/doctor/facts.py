@@ -91,6 +91,7 @@ class Node:
     kill_user_processes: Optional[bool] = False
     linger: Optional[bool] = True
     own_name: str = ""  # why the node's own name cannot be looked up
+    starter: bool = True  # whether the installation has one for this machine
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ SICK = [
     ("own name", FAIL, {"node": Node(own_name="wn1 is not found")}),
     ("CVMFS", WARN, {"node": Node(cvmfs="it does not answer")}),
     ("user namespaces", WARN, {"node": Node(namespaces="user.max_user_namespaces is 0")}),
+    ("starter", WARN, {"node": Node(starter=False)}),
     ("logout", WARN, {"node": Node(kill_user_processes=True, linger=False)}),
     ("master", WARN, {"master": Master(begun=False)}),
     ("master", FAIL, {"master": Master(trouble="the master is not running")}),
