@@ -16,7 +16,8 @@ from spool.errors import AwqError
 from spool.settings import Settings
 from spool.view import JobRecord
 
-_ASKED_FOR_NONE = ("diskusage", "memoryusage")  # what HTCondor writes for a job that asks for nothing speaks of these
+# What HTCondor writes for a job that asks for nothing, without blanks: what such a job had when it ran before is not asked for here.
+_ASKED_FOR_NONE = ("ifthenelse(memoryusage=!=undefined,memoryusage,(imagesize+1023)/1024)", "diskusage")
 _SMALL = 10  # digits of a number below 2**31
 _UNASKED_DISK = 1 << 20  # KiB that a job is told of which asked for none
 _MATCHED = re.compile(r"\$\$\((?:\[(?P<expression>.*?)\]|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::(?P<default>[^)]*))?)\)")
@@ -70,7 +71,7 @@ def _request(scope: Scope, name: str) -> int:
     text = scope.text(name)
     if text.isascii() and text.isdigit() and len(text) < _SMALL:
         return int(text)
-    if any(word in text.lower() for word in _ASKED_FOR_NONE):
+    if text.replace(" ", "").lower() in _ASKED_FOR_NONE:
         return 0
     value = scope.evaluate(text)
     return max(0, int(value)) if isinstance(value, (int, float)) and abs(value) < 2**31 else 0

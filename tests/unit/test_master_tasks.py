@@ -267,6 +267,10 @@ def test_requests_that_are_expressions(maker):
     default = "ifthenelse(MemoryUsage =!= undefined,MemoryUsage,(ImageSize + 1023) / 1024)"
     task = maker.prepare(RequestMemory=default, ImageSize="9000000", RequestDisk="DiskUsage", DiskUsage="7")
     assert (task.cores, task.memory) == (1, 128)
+    measured = {"MemoryUsage": "((ResidentSetSize + 1023) / 1024)", "ResidentSetSize": "3072000"}  # when it ran before
+    assert maker.prepare(RequestMemory=default, ImageSize="3072000", **measured).memory == 128
+    more = "ifThenElse(isUndefined(MemoryUsage), 2000, MemoryUsage * 3 / 2)"
+    assert [maker.prepare(RequestMemory=more, **had).memory for had in ({}, measured)] == [2000, 4500]
     task = maker.prepare(RequestCpus="ifThenElse(1 > TotalSlotCpus,1,TotalSlotCpus)", RequestMemory="512.0")
     assert (task.cores, task.memory) == (1, 512)
 
