@@ -32,7 +32,10 @@ from spool.requirements import Totals
 from spool.settings import Settings
 
 _HEARTBEAT = 1.0  # seconds between two publications of the counts, at most
-_PACE = 0.02  # seconds between two commits, at least: what comes faster shares one (each costs the disk a flush)
+# Seconds between two commits, at least: what comes faster shares one (each costs the disk a flush, and what is told is told anew).
+_PACE = 0.02
+_PACE_OF_A_CROWD = 0.05
+_CROWD = 8  # events in one commit: when so many jobs begin and end at a time, nobody waits for one of them
 _LONGEST_PAUSE = {False: 5.0, True: 30.0}  # s between two tries; True: an engine is started anew each time
 _TRIM = 60.0  # seconds between two looks at the history's length
 
@@ -64,7 +67,7 @@ class Master:
         self._statistics = statistics.Statistics(spool, settings.statistics, doors.say)
         self._wakeup = _open_wakeup(spool)
         self._published = 0.0
-        self._committed = 0.0
+        self._committed, self._pace = 0.0, _PACE
         self._trimmed = 0.0
         self._looks = intake.Looks()
         self._unlinked: list[str] = []
@@ -157,9 +160,9 @@ class Master:
     # --- a turn ------------------------------------------------------------------------------------------------------
 
     def wait(self, timeout: float) -> None:
-        """Until something comes, or ``timeout`` seconds are over; not before the last commit is ``_PACE`` ago."""
-        early = self._committed + _PACE - self._doors.ticks()
-        if 0 < early <= _PACE:
+        """Until something comes, or ``timeout`` seconds are over; not before the last commit is its pace ago."""
+        early = self._committed + self._pace - self._doors.ticks()
+        if 0 < early <= self._pace:
             select.select([], [], [], early)
         timeout = self._looks.patience(timeout, self._doors.ticks())
         readers: list[int] = [self._wakeup]
@@ -303,7 +306,7 @@ class Master:
                 self._jobs.give(room, now, self._totals())
 
         self._transact(work)
-        self._committed = self._doors.ticks()
+        self._committed, self._pace = self._doors.ticks(), _PACE_OF_A_CROWD if len(events) >= _CROWD else _PACE
         crash.point("events.forgotten", forgets)
         self._after_commit(taken, damaged)
 
