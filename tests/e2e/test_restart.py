@@ -88,7 +88,7 @@ def test_an_engine_whose_library_aborts(at: Site, number: int) -> None:
     eventually(lambda: at.done(cluster))
     assert at.engine != engine
     assert at.af("condor_history", cluster, "JobStatus", "ExitCode", "NumJobStarts") == "4 7 2"
-    assert events(at) == ["000", "001", "004", "001", "005"]
+    assert events(at) == ["000", "001", "004", "001", "006", "005"]
     assert "the engine that ran it is gone" in (at.work / "log").read_text()
 
 
