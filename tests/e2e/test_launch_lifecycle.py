@@ -157,9 +157,9 @@ def test_password_is_needed_and_hidden(site, tmp_path):  # noqa: F811
     assert (done.returncode, "scp" in done.stderr) == (1, True)
     site.ok("start-foremen", WQ_DEBUG="1")
     site.ok("start-workers", WQ_DEBUG="1")
-    found = [path.read_text() for path in tmp_path.glob("wq/state/*/*/*") if path.is_file()]
-    assert any("work_queue_worker[" in text and "auth" in text for text in found)
-    assert not any("to be seen nowhere" in text for text in found)
+    found = [path.read_bytes() for path in tmp_path.glob("wq/state/*/*/*") if path.is_file()]
+    assert any(b"work_queue_worker[" in text and b"auth" in text for text in found)
+    assert not any(b"to be seen nowhere" in text for text in found)
 
 
 def test_single_file(site, tmp_path):  # noqa: F811
