@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from foremen import pilot, starter
 from foremen.pilot import Redirections
 
-TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=200)
+# Of characters, and of bytes that are none.
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=200) | st.binary(
+    max_size=50
+).map(lambda data: data.replace(b"\0", b"").decode("utf-8", "surrogateescape"))
 
 
 @pytest.fixture(scope="session")
