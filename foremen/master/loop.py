@@ -62,7 +62,7 @@ class Master:
         self._owner = owner
         self._host = host
         self._pool = Pool(0, 0, 0, 0, 0, 0, 0, 0.0)
-        self._unfit = window.Unfit()
+        self._unfit, self._flow = window.Unfit(), window.Flow(doors.ticks())
         self._nodes = nodes.Nodes(settings)
         self._statistics = statistics.Statistics(spool, settings.statistics, doors.say)
         self._wakeup = _open_wakeup(spool)
@@ -225,7 +225,7 @@ class Master:
         if ungiven <= 0:
             return 0
         pool = window.Pool(self._pool.cores - self._pool.cores_used, given.waiting, given.running)
-        return min(ungiven, window.room(pool, self._settings.job_limit, self._unfit.tasks))
+        return min(ungiven, window.room(pool, self._settings.job_limit, self._unfit.tasks, self._flow.rate))
 
     def _totals(self) -> Totals:
         return Totals(self._pool.cores, self._pool.memory)
@@ -241,9 +241,10 @@ class Master:
             elif isinstance(event, Pool):
                 self._pool = event
                 free = event.cores - event.cores_used
-                self._unfit = window.look(self._unfit, window.Pool(free, event.waiting, event.running))
+                self._unfit = window.look(self._unfit, window.Pool(free, event.waiting, event.running), self._flow.rate)
             elif isinstance(event, Complaint):
                 self._doors.say(f"the engine complains: {event.detail}")
+        self._flow.saw(sum([isinstance(event, Result) for event in about_tasks]), self._doors.ticks())
         return about_tasks
 
     def _note_luck(self, result: Result) -> None:

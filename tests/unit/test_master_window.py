@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foremen.master.window import Pool, Unfit, look, room
+from foremen.master.window import Flow, Pool, Unfit, look, room
 
 amounts = st.integers(0, 100000)
 
@@ -14,11 +14,11 @@ amounts = st.integers(0, 100000)
 @pytest.mark.parametrize(
     ("pool", "limit", "wanted"),
     [
-        (Pool(0, 0, 0), 0, 200),
-        (Pool(50, 0, 0), 0, 250),
-        (Pool(50, 250, 0), 0, 0),
-        (Pool(0, 150, 900), 0, 50),
-        (Pool(-5, 0, 900), 0, 200),
+        (Pool(0, 0, 0), 0, 32),
+        (Pool(50, 0, 0), 0, 82),
+        (Pool(50, 82, 0), 0, 0),
+        (Pool(0, 12, 900), 0, 20),
+        (Pool(-5, 0, 900), 0, 32),
         (Pool(100000, 0, 0), 0, 1000),
         (Pool(50, 0, 90), 100, 10),
         (Pool(50, 10, 90), 100, 0),
@@ -28,6 +28,27 @@ amounts = st.integers(0, 100000)
 def test_room(pool, limit, wanted):
     """Free cores and some beyond, at most a thousand in a turn, within the limit."""
     assert room(pool, limit) == wanted
+
+
+@pytest.mark.parametrize(("rate", "wanted"), [(0.0, 32), (64.0, 32), (100.0, 50), (400.0, 200), (5000.0, 200)])
+def test_room_beyond_the_free_cores(rate, wanted):
+    """What ends in half a second, within bounds."""
+    assert room(Pool(0, 0, 1000), 0, rate=rate) == wanted
+
+
+def test_flow():
+    """Counted over a second at least, whatever the turns are."""
+    flow = Flow(100.0)
+    flow.saw(5, 100.5)
+    assert flow.rate == 0.0
+    flow.saw(5, 101.0)
+    assert flow.rate == 10.0
+    flow.saw(3, 101.9)
+    assert flow.rate == 10.0
+    flow.saw(1, 103.0)
+    assert flow.rate == 2.0
+    flow.saw(0, 104.0)
+    assert flow.rate == 0.0
 
 
 @given(st.builds(Pool, st.integers(-10, 100000), amounts, amounts), amounts)
@@ -53,7 +74,7 @@ def test_what_does_not_fit_does_not_keep_others_out():
         more = room(pool, 0, unfit.tasks)
         given.append(more)
         pool = pool._replace(waiting=pool.waiting + more)
-    assert given[:6] == [240, 0, 240, 0, 240, 0]
+    assert given[:6] == [72, 0, 240, 0, 240, 0]
     assert 5000 < pool.waiting < 5500
 
 
