@@ -82,7 +82,7 @@ def test_what_does_not_fit_does_not_keep_others_out():
     "pools",
     [
         [Pool(0, 200, 100)] * 9,  # no core is free
-        [Pool(50, 100, 100)] * 9,  # the window is not full: there is nothing more to give
+        [Pool(50, 60, 100)] * 9,  # the window is not full: there is nothing more to give
         [Pool(50, 900 - 50 * at, 100) for at in range(9)],  # they start
         [Pool(50, 260, 100)],  # one look is none
     ],
