@@ -6,11 +6,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from spool_rig import LivingMaster
 
 from foremen import starter
 from spool.folder import Spool, create_spool
+
+
+# How fast something is on a busy machine is the bench's business; a test that promises a time says so itself.
+hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
