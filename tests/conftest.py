@@ -13,7 +13,6 @@ from spool_rig import LivingMaster
 from foremen import starter
 from spool.folder import Spool, create_spool
 
-
 # How fast something is on a busy machine is the bench's business; a test that promises a time says so itself.
 hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("house")
