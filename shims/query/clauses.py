@@ -194,7 +194,8 @@ class _Reader:
         while self.peek() in ("(", ".", "["):
             word = self._take()
             if word == ".":
-                self._take()
+                if not self._take():
+                    raise TooDeep("the expression cannot be taken apart")
             else:
                 self._skip(")" if word == "(" else "]")
             node = Node("name" if word == "." and node.kind == "name" else "other", self._since(begin))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shims.query import printas, printmask
@@ -61,6 +61,7 @@ def test_any_text_prints_or_is_refused(text):
 
 @settings(max_examples=300)
 @given(st.one_of(st.text(), st.lists(PARTS, max_size=30).map(" ".join)))
+@example(":.")
 def test_any_text_is_taken_apart_or_not(text):
     """An expression becomes numbered conditions that refer to earlier ones only, or is left whole."""
     try:
