@@ -73,8 +73,11 @@ class Plan:
         return Policy(idle_timeout=float(self.idle_timeout), norespawn=self.norespawn, singletask=self.singletask)
 
     def choices(self, host: str, slots: int) -> tuple[tuple[str, ...], ...]:
-        """For each slot the foremen in the order in which it tries them."""
-        return spread(host, slots, self.foremen)
+        """For each slot the foremen in the order in which it tries them.
+
+        Workers that are not started again, but by a scheduler, begin with others each time: one of the foremen may hold a pilot back.
+        """
+        return spread(f"{host} {self.id}" if self.norespawn else host, slots, self.foremen)
 
     @property
     def limits(self) -> Limits:

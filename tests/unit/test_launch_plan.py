@@ -112,3 +112,16 @@ def test_password_file_is_refused(environ, tmp_path, mode, text, said):
         (tmp_path / "password").chmod(mode)
     with pytest.raises(LaunchError, match=said):
         check_password(load(environ))
+
+
+def test_one_shot_workers_begin_with_other_foremen():
+    """A worker that a scheduler starts again and again on one node asks all foremen first in turn; one that respawns stays with its own."""
+
+    def first(**facts):
+        plans = [
+            Plan(str(start), "workers", 1, "wqw", "pw", "drain", foremen=("a:1", "b:1"), **facts) for start in range(30)
+        ]
+        return {plan.choices("node", 1)[0][0] for plan in plans}
+
+    assert first(norespawn=True) == {"a:1", "b:1"}
+    assert len(first()) == 1
