@@ -286,6 +286,13 @@ static void report(int status, const struct rusage *used, int bounced)
 	put(1, text, length);
 }
 
+/* Nothing could be started here; our own exit status, with which the report comes back. */
+static int report_failure(void)
+{
+	printf("awq=1\nhost=%s\nfailed=1\n", host);
+	return 0;
+}
+
 static void await(pid_t pilot, int *status, struct rusage *used)
 {
 	while (wait4(pilot, status, 0, used) != pilot)
@@ -305,26 +312,21 @@ static int start(const char *state, const char *here)
 		"MyType = \"Machine\"\nMachine = \"%s\"\nName = \"slot1@%s\"\nCpus = %s\nMemory = %s\nDisk = %s\n",
 		host, host, facts[CPUS], facts[MEMORY], facts[DISK]);
 	if (!save(".job.ad", facts[JOB_AD], O_TRUNC) || !save(".machine.ad", machine, O_TRUNC)) {
-		printf("awq=1\nhost=%s\nfailed=1\n", host);
 		if (state) note_end(state, 1, 0);
-		return 0;
+		return report_failure();
 	}
 	char **env = environment(here, write_features(booted ? booted + begun : 0));
 	umask(022);
 	if (!open_streams(fds)) {
-		printf("awq=1\nhost=%s\nfailed=1\n", host);
 		if (state && booted) note_end(state, 2, 0);
-		return 0;
+		return report_failure();
 	}
 	pid_t pilot = vfork();
 	if (!pilot) {
 		for (int fd = 0; fd < 3; fd++) dup2(fds[fd], fd);
 		become_the_pilot(env);
 	}
-	if (pilot < 0) {
-		printf("awq=1\nhost=%s\nfailed=1\n", host);
-		return 0;
-	}
+	if (pilot < 0) return report_failure();
 	for (int fd = 0; fd < 3; fd++) close(fds[fd]);
 	await(pilot, &status, &used);
 	int over = state && !access(joined(state, "/over"), F_OK);

@@ -233,10 +233,12 @@ class Master:
     def _heard(self, events: Sequence[Event]) -> list[StateChange | Result]:
         """What the engine said about tasks; the rest is taken note of at once."""
         about_tasks: list[StateChange | Result] = []
+        ended = 0
         for event in events:
             if isinstance(event, (StateChange, Result)):
                 about_tasks.append(event)
                 if isinstance(event, Result):
+                    ended += 1
                     self._note_luck(event)
             elif isinstance(event, Pool):
                 self._pool = event
@@ -244,7 +246,7 @@ class Master:
                 self._unfit = window.look(self._unfit, window.Pool(free, event.waiting, event.running), self._flow.rate)
             elif isinstance(event, Complaint):
                 self._doors.say(f"the engine complains: {event.detail}")
-        self._flow.saw(sum([isinstance(event, Result) for event in about_tasks]), self._doors.ticks())
+        self._flow.saw(ended, self._doors.ticks())
         return about_tasks
 
     def _note_luck(self, result: Result) -> None:

@@ -86,11 +86,7 @@ def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[
         facts["AWQ_IWD"] = ads.string(ad.get("Iwd"), "/")
     if sandbox.urls:
         facts["AWQ_URLS"] = sandbox.urls
-    environment = dict(submitted)
-    if settings.job_wrapper:
-        environment["AWQ_JOB_ENV"] = " ".join(submitted)
-        if settings.keep_env:
-            environment["AWQ_KEEP_ENV"] = settings.keep_env
+    environment = {**submitted, **_for_wrapper(submitted, settings)}
     launch = pilot.command(arguments, remote, bool(settings.job_wrapper), sandbox.executable, extras)
     environment[pilot.TEXT] = pilot.assignments(facts) + launch
     parts = None if _too_long(environment) else _in_pieces(environment)
@@ -108,6 +104,14 @@ def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[
         gpus=asked.gpus,
         priority=float(row.prio),
     )
+
+
+def _for_wrapper(submitted: dict[str, str], settings: Settings) -> dict[str, str]:
+    """What the job wrapper, if there is one, needs to know of the environment."""
+    if not settings.job_wrapper:
+        return {}
+    kept = {"AWQ_KEEP_ENV": settings.keep_env} if settings.keep_env else {}
+    return {"AWQ_JOB_ENV": " ".join(submitted), **kept}
 
 
 def _facts(row: JobRow, ad: dict[str, str], asked: requests.Resources) -> dict[str, str]:

@@ -180,9 +180,7 @@ class _Reader:
         return self._postfix(begin)
 
     def _postfix(self, begin: int) -> Node:
-        word = self._take()
-        if not word:
-            raise TooDeep("the expression cannot be taken apart")
+        word = self._some()
         if word == "(":
             inner = self.expression(0)
             self._expect(")")
@@ -194,8 +192,7 @@ class _Reader:
         while self.peek() in ("(", ".", "["):
             word = self._take()
             if word == ".":
-                if not self._take():
-                    raise TooDeep("the expression cannot be taken apart")
+                self._some()
             else:
                 self._skip(")" if word == "(" else "]")
             node = Node("name" if word == "." and node.kind == "name" else "other", self._since(begin))
@@ -220,6 +217,12 @@ class _Reader:
     def _take(self) -> str:
         word = self.peek()
         self._at += 1
+        return word
+
+    def _some(self) -> str:
+        word = self._take()
+        if not word:
+            raise TooDeep("the expression cannot be taken apart")
         return word
 
     def _expect(self, word: str) -> None:
