@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -190,25 +191,37 @@ def settings_of(spool: Spool, **options) -> Settings:
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that ended and was not waited for does not."""
+    return _process_state(pid) != "Z"
+
+
+def _process_state(pid: int) -> str:
+    """The letter of proc(5); Z for one that is gone too."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return text.rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+    return text.rpartition(")")[2].split()[0]
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """A process and all that it started: a task keeps its worker's connection open."""
+    """A process and all that it started: a task keeps its worker's connection open.
+
+    Each is stopped before its children are looked up: one that forks after the look would leave a child behind.
+    """
     victims = [process.pid]
     for victim in victims:
+        _signal(victim, signal.SIGSTOP)
+        until(lambda pid=victim: _process_state(pid) in "TZ", f"process {victim} stopped")
         for task in Path(f"/proc/{victim}/task").glob("*/children"):
             victims += [int(child) for child in task.read_text().split()]
     for victim in victims:
-        try:
-            os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        _signal(victim, signal.SIGKILL)
     process.wait()
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _read(path: Path) -> str:

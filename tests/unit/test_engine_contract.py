@@ -48,6 +48,10 @@ def engine(request, tmp_path_factory):
 @pytest.fixture
 def client(engine):
     made = engine.client()
+    for tag, *_ in made.hello.tasks:  # what a test left that failed: its second try begins with an empty engine
+        made.cancel(tag)
+        rig.result(made, tag)
+        made.acknowledge([tag])
     yield made
     made.flush()
 
