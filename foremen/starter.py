@@ -12,14 +12,14 @@ import contextlib
 import hashlib
 import os
 import pkgutil
-import shutil
 import subprocess
 import sys
+
+from foremen import compiling
 
 VARIABLE = "AWQ_STARTER1"
 _STAMP = "awq-starter:"
 _SECONDS = 5.0  # a node may be slow; one that is slower than this has other troubles
-_FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra")
 _REMEDY = "pilots are started by the shell (a little slower); to have it: apt-get install musl-tools"
 
 
@@ -68,29 +68,17 @@ def _says(path: str) -> bytes:
 
 def build(folder: str) -> str:
     """Build it into ``folder`` unless what is there is current; what was done, in a sentence. It need not succeed."""
-    target = os.path.join(folder, file_name())
-    compiler = os.environ.get("AWQ_STARTER_CC") or shutil.which("musl-gcc") or ""
+    target, compiler = os.path.join(folder, file_name()), compiling.musl()
     if not compiler:
         return f"no starter, as there is no musl-gcc: {_REMEDY}"
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "starter.c")
     with open(source, "rb") as file:
-        stamp = _STAMP + hashlib.sha256(repr((file.read(), compiler, _FLAGS)).encode()).hexdigest()
+        stamp = _STAMP + hashlib.sha256(repr((file.read(), compiler, compiling.FLAGS)).encode()).hexdigest()
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         if _says(target) == stamp.encode():
             return f"up to date: {target}"
-    aside = f"{target}.{os.getpid()}"
-    command = [*compiler.split(), *_FLAGS, f'-DAWQ_STAMP="{stamp}"', source, "-o", aside]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode:
-            return f"no starter, as {compiler} says: {(done.stdout.strip().splitlines() or ['nothing'])[-1]}: {_REMEDY}"
-        os.replace(aside, target)
-    except OSError as error:
-        return f"no starter, as {error.strerror} ({compiler}): {_REMEDY}"
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)
-    return f"built {target}"
+    problem = compiling.compiled(compiler, source, target, [f'-DAWQ_STAMP="{stamp}"'])
+    return f"no starter, as {problem}: {_REMEDY}" if problem else f"built {target}"
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ import os
 import shutil
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import jinja2
 
-from foremen import quoting
+from foremen import compiling, quoting
+from shims import forkserver
 from spool.settings import load
 
 SHIMS = (
@@ -35,19 +37,23 @@ def main(prefix: Path, source: Path) -> None:
     environment = quoting.environment(source / "templates")
     base = os.path.realpath(sys.executable)
     facts = {"prefix": str(prefix), "cctools": os.environ.get("CCTOOLS", "/usr"), "site": sysconfig.get_path("purelib")}
-    write(prefix / "etc/env.sh", environment.get_template("env.sh.j2").render(facts), 0o644)
-    bin_folder = prefix / "bin"
+    write(prefix / "etc/env.sh", environment.get_template("env.sh.j2").render(facts).encode(), 0o644)
+    bin_folder, by_python = prefix / "bin", prefix / "lib/commands"
     shutil.rmtree(bin_folder, ignore_errors=True)  # no command of an earlier release stays on PATH
+    shutil.rmtree(by_python, ignore_errors=True)
+    launcher = make_launcher(source)
     for name in SHIMS:
-        write(bin_folder / name, environment.get_template("shim.j2").render(facts, python=base, module=name), 0o755)
+        script = environment.get_template("shim.j2").render(facts, python=base, module=name).encode()
+        write(by_python / name, script, 0o755)
+        write(bin_folder / name, launcher if launcher and name in forkserver.COMMANDS else script, 0o755)
     commands = {"alien_work_queue": "foremen.master.cli", **dict.fromkeys(WORKER_COMMANDS, "foremen.launch.cli")}
     for name, module in commands.items():
         text = environment.get_template("command.j2").render(facts, python=sys.executable, name=name, module=module)
-        write(bin_folder / name, text, 0o755)
+        write(bin_folder / name, text.encode(), 0o755)
     for name, mode in (("alien_job_wrapper.sh", 0o755), ("alien-workqueue.conf", 0o644)):
         target = prefix / "etc" / name
         if name.endswith(".sh") or not target.exists():
-            write(target, (source / "etc" / name).read_text(), mode)
+            write(target, (source / "etc" / name).read_bytes(), mode)
 
     try:
         service_files(prefix, environment, facts)
@@ -58,17 +64,27 @@ def main(prefix: Path, source: Path) -> None:
 def service_files(prefix: Path, environment: jinja2.Environment, facts: dict[str, str]) -> None:
     """Units of the user's systemd for the head node, and what logrotate needs to know."""
     for name in UNITS:
-        write(prefix / "etc/systemd/user" / name, environment.get_template(f"{name}.j2").render(facts), 0o644)
+        write(prefix / "etc/systemd/user" / name, environment.get_template(f"{name}.j2").render(facts).encode(), 0o644)
     spool = load({**os.environ, "ALIEN_WORKQUEUE": str(prefix)}).workdir
     text = environment.get_template("logrotate.j2").render(facts, spool=spool)
-    write(prefix / "etc/logrotate.d/alien-workqueue", text, 0o644)
+    write(prefix / "etc/logrotate.d/alien-workqueue", text.encode(), 0o644)
 
 
-def write(path: Path, text: str, mode: int) -> None:
+def make_launcher(source: Path) -> bytes:
+    """The program that has the fork server run a command; empty where no compiler makes it: commands start Python then."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = f"{folder}/launcher"
+        problem = compiling.compiled(compiling.musl() or "cc", str(source / "shims/launcher.c"), target)
+        if problem:
+            print(f"install: no launcher, commands start a little slower: {problem}", file=sys.stderr)
+        return b"" if problem else Path(target).read_bytes()
+
+
+def write(path: Path, content: bytes, mode: int) -> None:
     """A whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text)
+    aside.write_bytes(content)
     aside.chmod(mode)
     aside.rename(path)
 

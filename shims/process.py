@@ -15,8 +15,13 @@ def run(main: Callable[[list[str]], int]) -> NoReturn:
     """Run a command's ``main`` on the arguments and end the process with its exit status.
 
     Ends with ``os._exit``: taking the interpreter down in order costs a client more than a millisecond and does
-    nothing for it. What was printed is flushed before; when that fails the exit status says so.
+    nothing for it.
     """
+    os._exit(finished(main))
+
+
+def finished(main: Callable[[list[str]], int]) -> int:
+    """The exit status of a command's ``main``, run on the arguments, with all that it printed flushed; when that fails, it says so."""
     try:
         status = main(sys.argv[1:])
     except KeyboardInterrupt:
@@ -32,4 +37,4 @@ def run(main: Callable[[list[str]], int]) -> NoReturn:
         if not isinstance(error, BrokenPipeError):
             os.write(2, f"{os.path.basename(sys.argv[0])}: cannot write the output: {error.strerror}\n".encode())
         status = status or 1
-    os._exit(status)
+    return status

@@ -75,6 +75,11 @@ class Spool:
         return f"{self.root}/engine.sock"
 
     @property
+    def commands_socket(self) -> str:
+        """Where the fork server listens for launchers (``shims/launcher.c`` spells it too)."""
+        return f"{self.root}/commands.sock"
+
+    @property
     def engine_port(self) -> str:
         """A file with the Work Queue port that the engine listens on."""
         return f"{self.root}/engine.port"

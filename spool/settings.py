@@ -35,6 +35,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("AWQ_POLICY_INTERVAL", "policy_interval", "seconds", "60", "how often periodic expressions and leave_in_queue are evaluated"),
     ("AWQ_POLICY_SHARE", "policy_share", "count", "50", "percent of the running jobs that those may end at once, if more than 20"),
     ("AWQ_SHARED_FILESYSTEM", "shared_filesystem", "flag", "0", "1: the nodes see the users' folders, and IF_NEEDED jobs run there"),
+    ("AWQ_FORKSERVER", "forkserver", "flag", "1", "0: condor_* commands never run in the master's fork server, each starts a Python"),
     ("WQ_MASTER", "master", "text", "127.0.0.1:9094", "host:port of the master, for foremen"),
     ("WQ_FOREMEN", "foremen_host", "text", "127.0.0.1", "host of the foremen, for workers; several separated by blanks or commas"),
     ("WQ_NUM_FOREMEN", "num_foremen", "count", "2", "how many foremen"),
@@ -85,6 +86,7 @@ class Settings:
     policy_interval: int
     policy_share: int
     shared_filesystem: bool
+    forkserver: bool
     master: str
     foremen_host: str
     num_foremen: int

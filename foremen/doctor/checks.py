@@ -296,6 +296,10 @@ def master(facts: Facts) -> Iterator[Finding]:
                 "none lives",
                 "Look into engine.log in the spool: the master starts one as soon as it can.",
             )
+        if has.served is not None:
+            yield _unless_ok(Finding("fork server", OK if has.served else WARN,
+                                     "it starts condor_* commands" if has.served else "none: each condor_* command starts a Python",
+                                     "Look into the master's log; without launchers in PREFIX/bin: scripts/install says why."))  # fmt: skip
     if has.rejected:
         yield Finding("rejected", WARN, f"{has.rejected} task files were refused",
                       f"Read the reasons in {facts.spool.path}/rejected, then remove the files.")  # fmt: skip

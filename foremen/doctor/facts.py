@@ -103,6 +103,7 @@ class Master:
     engine: int = 1  # its process, 0: none
     engine_lives: bool = True
     rejected: int = 0
+    served: Optional[bool] = True  # whether the commands' fork server listens; None: it is switched off
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from spool.errors import AwqError, NotVouched
 from spool.folder import Spool, open_spool
 from spool.private import problem_of
 from spool.settings import Settings
+from spool.sockets import connect
 
 _MOST_ENTRIES = 20_000  # of a folder that are looked at
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -288,4 +289,14 @@ def _master(spool: Spool, settings: Settings) -> Master:
     except OSError:
         rejected = 0
     alive = engine > 0 and os.path.exists(f"/proc/{engine}")
-    return Master(begun, trouble, engine, alive, rejected)
+    served = _listens(spool) if settings.forkserver else None
+    return Master(begun, trouble, engine, alive, rejected, served)
+
+
+def _listens(spool: Spool) -> bool:
+    """Whether the commands' fork server does."""
+    try:
+        connect(*os.path.split(spool.commands_socket)).close()
+    except OSError:
+        return False
+    return True

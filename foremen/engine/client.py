@@ -32,6 +32,7 @@ from foremen.engine.protocol import (
     decode_event,
     encode,
 )  # fmt: skip
+from spool import sockets
 from spool.folder import Spool
 
 TYPE_CHECKING = False
@@ -142,19 +143,15 @@ class EngineClient:
 def connect(spool: Spool, timeout: float = 10.0) -> EngineClient:
     """Connect to the spool's engine. EngineGone when there is none, EngineError when it does not answer in ``timeout`` s."""
     deadline = time.monotonic() + timeout
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection: Optional[socket.socket] = None
     try:
-        folder = os.open(spool.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:  # an address holds 108 bytes: go through the descriptor of the folder
-            connection.connect(f"/proc/self/fd/{folder}/{os.path.basename(spool.engine_socket)}")
-        finally:
-            os.close(folder)
+        connection = sockets.connect(*os.path.split(spool.engine_socket))
         return EngineClient(connection, deadline)
-    except OSError as error:
-        connection.close()
-        raise EngineGone(f"no engine answers at {spool.engine_socket} ({error.strerror})") from None
-    except (EngineError, ProtocolError):
-        connection.close()
+    except (OSError, EngineError, ProtocolError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, OSError):
+            raise EngineGone(f"no engine answers at {spool.engine_socket} ({error.strerror})") from None
         raise
 
 

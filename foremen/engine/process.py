@@ -13,6 +13,7 @@ from typing import Optional
 from foremen.engine.errors import EngineError
 from foremen.engine.service import Backend, Service, log
 from foremen.engine.workqueue import QueueOptions, WorkQueue
+from spool import sockets
 from spool.errors import AwqError
 from spool.folder import Spool, open_spool
 from spool.private import no_core, problem_of
@@ -92,25 +93,12 @@ def check_password(path: str) -> None:
 
 
 def listen(spool: Spool) -> socket.socket:
-    """The engine's socket, mode 0600, ready before it is visible. The caller holds the lock, so an old one is dead."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    folder = os.open(spool.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    aside = f"{spool.engine_socket}.new"
-    old_mask = os.umask(0o177)
+    """The engine's socket. The caller holds the lock, so an old one is dead."""
+    folder, name = os.path.split(spool.engine_socket)
     try:
-        if os.path.lexists(aside):
-            os.unlink(aside)
-        # An address holds 108 bytes, a path up to 4096: go through the descriptor of the folder.
-        listener.bind(f"/proc/self/fd/{folder}/{os.path.basename(aside)}")
-        listener.listen(16)
-        os.replace(aside, spool.engine_socket)
+        return sockets.listen(folder, name, backlog=16)
     except OSError as error:
-        listener.close()
         raise EngineError(f"cannot make the socket {spool.engine_socket}: {error.strerror}") from None
-    finally:
-        os.umask(old_mask)
-        os.close(folder)
-    return listener
 
 
 def publish_port(spool: Spool, port: int) -> None:

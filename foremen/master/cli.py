@@ -17,7 +17,7 @@ import click
 from filelock import FileLock, Timeout
 
 from foremen.engine.client import EngineClient, connect_or_start
-from foremen.master import nodes
+from foremen.master import commands, nodes
 from foremen.master.loop import Doors, Master, run
 from foremen.nodes_cli import render, worker_file
 from spool import counts, settings
@@ -199,10 +199,12 @@ def _engines(spool: Spool, chosen: Settings) -> Callable[[], EngineClient]:
 def _work(spool: Spool, chosen: Settings, asked: list[int], stop_pilots: bool) -> None:
     doors = Doors(_engines(spool, chosen), time.time, _say)
     master = Master(spool, chosen, doors, getpass.getuser(), socket.gethostname())
+    served = commands.Commands(commands.command_of(spool) if chosen.forkserver else [], _say)
     master.begin()
     _say(f"master {os.getpid()} takes jobs from {spool.root}")
-    run(master, lambda: bool(asked), _say)
+    run(master, lambda: bool(asked), _say, served.look)
     _say("ending")
+    served.close()
     master.close(end_pilots=stop_pilots or signal.SIGUSR1 in asked, handover=signal.SIGUSR2 in asked)
 
 

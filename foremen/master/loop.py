@@ -414,10 +414,13 @@ class Master:
         intake.sweep(self._spool, self._db)
 
 
-def run(master: Master, stopping: Callable[[], bool], say: Callable[[str], None]) -> None:
-    """Turn until ``stopping``; what fails in a turn is begun anew from the disk, with growing pauses."""
+def run(
+    master: Master, stopping: Callable[[], bool], say: Callable[[str], None], between: Callable[[], None] = lambda: None
+) -> None:
+    """Turn until ``stopping``; what fails in a turn is begun anew from the disk, with growing pauses. ``between`` turns is for chores."""
     pause = 0.0
     while not stopping():
+        between()
         try:
             if pause:
                 _rest(pause, stopping)

@@ -149,6 +149,8 @@ class Rig:
                 wait((root / "engine.port").exists, 30, "an engine", log)
             self.start([*(master or [self.tool("alien_work_queue")]), "--port", "0"], log)
             wait(lambda: (root / "engine.port").exists() and _engine_of(str(root)), 30, "a master", log)
+            if not Path(self.tool("condor_submit")).read_bytes().startswith(b"#!"):  # a launcher
+                wait((root / "commands.sock").exists, 30, "the commands' fork server", log)
             yield Site(open_spool(str(root)), f"{root}/password")
         finally:
             self.clear()

@@ -69,6 +69,21 @@ def test_env_sh_is_sourced_twice_and_pollutes_nothing(prefix: Path, shell: str) 
     assert done.stdout == f"{prefix}/bin:/usr/bin:/bin\n{prefix}/bin/condor_submit\n"
 
 
+def test_commands_run_in_the_masters_fork_server(prefix: Path, head: Site) -> None:
+    """While a master lives, and by themselves when it has gone: with the same words."""
+    eventually((head.spool / "commands.sock").exists, what="the fork server listens")
+    script = prefix / "lib/commands/condor_version"
+    script.chmod(0)  # so it is not what runs
+    try:
+        served = head.command("condor_version")
+    finally:
+        script.chmod(0o755)
+    assert served.returncode == 0, served.stderr
+    head.stop_master(signal.SIGKILL)
+    eventually(lambda: not (head.spool / "commands.sock").exists(), what="the fork server ends with its master")
+    assert head.command("condor_version").stdout == served.stdout
+
+
 def test_aliens_sequence(pool: Site) -> None:
     """AliEn's CONDOR.pm: description on stdin, condor_q's -format lines while it runs, condor_rm by id, health by exit status."""
     cluster, mark = waiting_pilot(pool)

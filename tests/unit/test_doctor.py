@@ -16,6 +16,7 @@ from foremen.doctor.facts import Cctools, Commands, Disk, Facts, Folder, Limits,
 from foremen.doctor.look import _disk, _kind, _master, _ports, _spool, own_name
 from spool.folder import Spool
 from spool.settings import load
+from spool.sockets import listen
 
 PREFIX = "/opt/awq"
 OURS = {name: f"{PREFIX}/bin/{name}" for name in ("condor_submit", "condor_q")}
@@ -63,6 +64,7 @@ SICK = [
     ("master", WARN, {"master": Master(begun=False)}),
     ("master", FAIL, {"master": Master(trouble="the master is not running")}),
     ("engine", FAIL, {"master": Master(engine_lives=False)}),
+    ("fork server", WARN, {"master": Master(served=False)}),
     ("rejected", WARN, {"master": Master(rejected=3)}),
 ]
 
@@ -169,6 +171,9 @@ def test_the_master_is_believed_while_it_publishes(spool: Spool) -> None:
     living.publish(ENGINE_PID=os.getpid())
     Path(spool.rejected, "x.submit").touch()
     Path(spool.rejected, "x.submit.reason").touch()
-    assert _master(spool, settings) == Master(True, "", os.getpid(), True, 1)
+    assert _master(spool, settings) == Master(True, "", os.getpid(), True, 1, served=False)
+    with listen(*os.path.split(spool.commands_socket), 1):
+        assert _master(spool, settings).served
+    assert _master(spool, load({"HOME": spool.root, "AWQ_FORKSERVER": "0"}, {"workdir": spool.root})).served is None
     living.die()
     assert "not running" in _master(spool, settings).trouble

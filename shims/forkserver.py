@@ -1,0 +1,307 @@
+"""The fork server: runs commands in children of a process that has all of their modules loaded already.
+
+``python -m shims.forkserver SPOOL PREFIX`` is started and kept by the master. Its clients are the launchers in PREFIX/bin
+(``launcher.c``). A child becomes the client as far as a command can tell: arguments, environment, standard streams, working folder,
+umask, limits, niceness. What it cannot become (another user, other namespaces, a locale with other letters, another installation)
+it leaves alone: it hangs up, and the launcher runs the command itself.
+
+The server ends when its stdin does, because its master has gone, and when the installation is no longer the one that it has loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import io
+import locale
+import os
+import pkgutil
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from typing import NamedTuple, NoReturn, Optional
+
+import shims
+import spool
+from shims import process
+from spool.errors import AwqError
+from spool.folder import open_spool
+from spool.private import no_core
+from spool.sockets import listen, peer_of
+
+COMMANDS = (
+    "condor_submit", "condor_q", "condor_rm", "condor_hold", "condor_release", "condor_history", "condor_status",
+    "condor_version", "condor_config_val", "condor_ping", "condor_prio", "condor_qedit", "condor_vacate", "condor_vacate_job",
+    "condor_suspend", "condor_continue", "condor_transfer_data", "condor_drain", "condor_advertise",
+)  # fmt: skip
+"""The commands that it runs: those that neither wait for jobs nor run other commands."""
+
+_LIBRARIES = ("classad2", "sqlite3", "pwd", "re", "glob")  # what commands load when they come to need it
+_LEFT_OUT = (
+    "shims.forkserver",
+    "shims.submitting",  # it loads threading, whose look at itself after a fork would cost every child half a millisecond
+)
+_LIMITS = 16  # of setrlimit(2)
+_HEADER = struct.Struct(f"=8s4Ii4x{2 * _LIMITS}q")  # launcher.c: struct header
+_MAGIC = b"awqfork1"
+_NUMBER = struct.Struct("=i")
+_PATIENCE = 10.0  # s, for a client that does not go on
+_MOST = 1 << 23  # bytes; execve(2) takes less
+_BACKLOG = 1024
+_STREAMS = 3
+_NAMESPACES = ("mnt", "pid", "user", "net", "uts")
+
+
+class Unlike(Exception):
+    """The client is something that no child can become: it runs the command itself."""
+
+
+class Request(NamedTuple):
+    """A command line, and what the client's process is beside it."""
+
+    prefix: str
+    name: str
+    words: list[str]
+    environment: dict[bytes, bytes]
+    mask: int
+    nice: int
+    limits: list[tuple[int, int]]
+
+
+def main(argv: list[str]) -> int:
+    """Serve a spool's commands until stdin ends."""
+    root, prefix = argv
+    no_core(hard=False)
+    version = _version(prefix)
+    if version is None:
+        return 0
+    _load()
+    try:
+        path = open_spool(root).commands_socket
+        listener = listen(*os.path.split(path), _BACKLOG)
+    except (AwqError, OSError) as error:
+        print(f"fork server: {error}", file=sys.stderr)
+        return 1
+    ours = os.lstat(path)
+    try:
+        _listen(listener, prefix, version)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(ours, os.lstat(path)):  # not that of the next one
+                os.unlink(path)
+    return 0
+
+
+def _listen(listener: socket.socket, prefix: str, version: tuple[int, int]) -> None:
+    """A child for everyone who comes, until there is a reason to end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended: they tell their client
+    while True:
+        ready, _, _ = select.select([sys.stdin, listener], [], [])
+        if sys.stdin in ready or _version(prefix) != version:
+            return
+        try:
+            connection, _ = listener.accept()
+        except ConnectionError:
+            continue
+        with connection:
+            if _forked() == 0:
+                listener.close()
+                _serve(connection, prefix)
+
+
+def _forked() -> int:
+    """As ``os.fork``; -1, told, when there can be no more processes: the launcher runs the command, or says why it cannot."""
+    try:
+        return os.fork()
+    except OSError as error:
+        print(f"fork server: {error}", file=sys.stderr)
+        return -1
+
+
+def _load() -> None:
+    """Everything that a command may load, and nothing of it in the way of a child's garbage collector."""
+    for package in (shims, spool):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            name = found.name.rpartition(".")[2]
+            if name in COMMANDS or not (name.startswith("condor_") or found.name in _LEFT_OUT):
+                importlib.import_module(found.name)
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def _version(prefix: str) -> Optional[tuple[int, int]]:
+    """What tells one state of an installation from another; None while it is being changed."""
+    try:
+        info = os.stat(f"{prefix}/lib/installed")
+    except FileNotFoundError:
+        return None
+    return info.st_ino, info.st_mtime_ns
+
+
+# --- a child -------------------------------------------------------------------------------------------------------------------
+
+
+def _serve(connection: socket.socket, prefix: str) -> NoReturn:
+    """Become the client of a connection, run its command, tell how it ended."""
+    name = _agreed(connection, prefix)
+    if not name:
+        os._exit(0)
+    try:
+        status = process.finished(sys.modules[f"shims.{name}"].main)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - as the interpreter would end
+        traceback.print_exc()
+        status = 1
+    with contextlib.suppress(OSError):  # nobody waits for it
+        connection.send(_NUMBER.pack(status & 0xFF))
+    os._exit(0)
+
+
+def _agreed(connection: socket.socket, prefix: str) -> str:
+    """The command's name, when client and child agree that it is the child that runs it; "" when not: nothing has been done."""
+    try:
+        connection.settimeout(_PATIENCE)
+        os.setpgid(0, 0)  # the launcher passes signals on to all that the command starts
+        connection.sendall(_NUMBER.pack(os.getpid()))
+        request, descriptors = _received(connection)
+        _check(connection, request, prefix)
+        _become(request, descriptors)
+        connection.sendall(b"r")
+        if connection.recv(1) != b"g":
+            return ""
+        _end_with(connection)
+    except (Unlike, ConnectionError, TimeoutError):
+        return ""
+    except BaseException:  # noqa: BLE001 - told; the launcher runs the command
+        traceback.print_exc()
+        return ""
+    return request.name
+
+
+def _received(connection: socket.socket) -> tuple[Request, list[int]]:
+    """The request and the descriptors that came with it: the streams, then the working folder."""
+    data, descriptors, flags, _ = socket.recv_fds(connection, _HEADER.size, _STREAMS + 1)
+    data += _exactly(connection, _HEADER.size - len(data))
+    magic, size, arguments, variables, mask, nice, *limits = _HEADER.unpack(data)
+    if magic != _MAGIC or size > _MOST or flags & socket.MSG_CTRUNC or len(descriptors) != _STREAMS + 1:
+        raise Unlike
+    prefix, name, *rest = _exactly(connection, size).split(b"\0")
+    if len(rest) != arguments + variables + 1:
+        raise Unlike
+    environment = [entry.partition(b"=") for entry in rest[arguments:-1]]
+    request = Request(
+        os.fsdecode(prefix), os.fsdecode(name), [os.fsdecode(word) for word in rest[:arguments]],
+        {key: value for key, equals, value in environment if key and equals}, mask, nice, list(zip(limits[::2], limits[1::2])),
+    )  # fmt: skip
+    return request, list(descriptors)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = connection.recv(size - len(data))
+        if not piece:
+            raise Unlike
+        data += piece
+    return bytes(data)
+
+
+def _check(connection: socket.socket, request: Request, prefix: str) -> None:
+    """Unlike, for a client that is more or less than what this process can be."""
+    peer = peer_of(connection)
+    if request.name not in COMMANDS or request.prefix != prefix:
+        raise Unlike
+    if (peer.user, peer.group) != (os.geteuid(), os.getegid()) or peer.groups != set(os.getgroups()):
+        raise Unlike
+    try:
+        for name in _NAMESPACES:
+            if os.readlink(f"/proc/{peer.pid}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
+                raise Unlike
+        if not os.path.samestat(os.stat(f"/proc/{peer.pid}/root"), os.stat("/")):
+            raise Unlike
+    except OSError:
+        raise Unlike from None
+    if request.nice < os.getpriority(os.PRIO_PROCESS, 0):
+        raise Unlike
+
+
+def _become(request: Request, descriptors: list[int]) -> None:
+    """Take over all that the client is. OSError, Unlike: this process is of no use any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environb.clear()
+    os.environb.update(request.environment)
+    time.tzset()
+    errors = _errors()
+    sys.argv = [f"{request.prefix}/bin/{request.name}", *request.words]
+    *streams, folder = descriptors
+    os.fchdir(folder)
+    os.umask(request.mask)
+    os.setpriority(os.PRIO_PROCESS, 0, request.nice)
+    for number, (soft, hard) in enumerate(request.limits):
+        _limit(number, soft, hard)
+    for stream, descriptor in enumerate(streams):
+        os.dup2(descriptor, stream)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "rb", closefd=False)), "utf-8", errors)
+    sys.stdout, sys.stderr = _writer(1, errors), _writer(2, "backslashreplace")
+    with contextlib.suppress(OSError), open("/proc/self/comm", "wb", 0) as comm:
+        comm.write(os.fsencode(request.name))  # what ps and top show
+
+
+def _limit(number: int, soft: int, hard: int) -> None:
+    """A limit of the client's; one that is higher than ours stays ours."""
+    ours = resource.getrlimit(number)
+    wanted = (_lower(soft, ours[1]), _lower(hard, ours[1]))
+    if wanted != ours:
+        resource.setrlimit(number, wanted)
+
+
+def _lower(one: int, other: int) -> int:
+    if resource.RLIM_INFINITY in (one, other):
+        return other if one == resource.RLIM_INFINITY else one
+    return min(one, other)
+
+
+def _errors() -> str:
+    """How Python's standard streams treat bytes that are no text in the client's locale (PEP 538). Unlike: it has other letters."""
+    try:
+        chosen = locale.setlocale(locale.LC_CTYPE, "")
+    except locale.Error:
+        chosen = "C"
+    if chosen in ("C", "POSIX", "C.UTF-8", "C.utf8"):
+        return "surrogateescape"
+    if locale.nl_langinfo(locale.CODESET) != "UTF-8":
+        raise Unlike
+    return "strict"
+
+
+def _writer(stream: int, errors: str) -> io.TextIOWrapper:
+    """``sys.stdout`` or ``sys.stderr`` as the interpreter makes it."""
+    buffered = io.BufferedWriter(io.FileIO(stream, "wb", closefd=False))
+    return io.TextIOWrapper(buffered, "utf-8", errors, line_buffering=errors == "backslashreplace")
+
+
+def _end_with(connection: socket.socket) -> None:
+    """From now on the client's end is ours: who kills the launcher means the command."""
+    connection.settimeout(None)
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    with contextlib.suppress(BlockingIOError):
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        os._exit(0)  # it has gone already
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

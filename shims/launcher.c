@@ -1,0 +1,235 @@
+/*
+ * PREFIX/bin/condor_submit and its like: has the fork server (shims/forkserver.py) run the command, and ends as it ends.
+ *
+ * Where that cannot be, it becomes the command itself (PREFIX/lib/commands/NAME, by Python), which does the same and takes the
+ * interpreter's start longer: no fork server, a terminal (it belongs to our session), arguments that name our own descriptors.
+ *
+ * A child of the fork server says who it is; then we send a header, strings, our standard streams, our working folder. It takes all of it
+ * over, says that it is ready, and begins when we say so; until then we may leave it, and it does nothing. So a command runs once: there
+ * or here. Then its exit status comes back; if none comes, a signal ended it, and the same ends us. Nothing is sent before the child has
+ * spoken: in a server that hangs our streams would stay open for those who read them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { STREAMS = 3, PATIENCE = 2 /* s; until the server's child is ready */ };
+
+struct header { /* forkserver.py: _HEADER */
+	char magic[8];
+	uint32_t bytes, arguments, variables, mask;
+	int32_t nice, unused;
+	uint64_t limits[RLIM_NLIMITS][2];
+};
+
+static volatile sig_atomic_t child, forwarded;
+static char prefix[4096], path[4096 + 300];
+
+/* The command itself, in this process. */
+static void run_here(const char *name, char **words)
+{
+	snprintf(path, sizeof path, "%s/lib/commands/%s", prefix, name);
+	execv(path, words);
+	dprintf(2, "%s: cannot run %s: %s (scripts/install mends it)\n", name, path, strerror(errno));
+	_exit(127);
+}
+
+static void forward(int number)
+{
+	int kept = errno;
+	forwarded = number;
+	kill(-child, number);
+	errno = kept;
+}
+
+/* PREFIX, of which we are bin/NAME. */
+static int find_prefix(void)
+{
+	ssize_t length = readlink("/proc/self/exe", prefix, sizeof prefix - 1);
+	for (int parts = 0; parts < 2; parts++) {
+		while (length > 0 && prefix[--length] != '/') {}
+		if (length <= 0) return 0;
+	}
+	prefix[length] = 0;
+	return 1;
+}
+
+static int switched_off(const char *value)
+{
+	static const char *const words[] = {"0", "no", "false", "off", 0};
+	for (int i = 0; value && words[i]; i++) {
+		if (!strcasecmp(value, words[i])) return 1;
+	}
+	return 0;
+}
+
+/* Whether the command means the same elsewhere: no terminal, no closed stream, no descriptor of ours by its name. */
+static int can_go(char **words)
+{
+	for (int fd = 0; fd < STREAMS; fd++) {
+		if (isatty(fd) || fcntl(fd, F_GETFD) < 0) return 0;
+	}
+	for (; *words; words++) {
+		if (strstr(*words, "/dev/fd") || strstr(*words, "/proc/")) return 0;
+	}
+	return getuid() == geteuid() && getgid() == getegid() && !switched_off(getenv("AWQ_FORKSERVER"));
+}
+
+/* A connection to the fork server of a spool that is ours alone, or -1. */
+static int reach(const char *spool)
+{
+	struct stat info;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct ucred peer;
+	struct timeval patience = {.tv_sec = PATIENCE};
+	socklen_t size = sizeof peer;
+	if (!spool || *spool != '/' || lstat(spool, &info) || !S_ISDIR(info.st_mode)) return -1;
+	if (info.st_uid != geteuid() || info.st_mode & 077) return -1;
+	int folder = open(spool, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (folder < 0 || fd < 0) return -1;
+	/* An address holds 108 bytes, a path up to 4096: go through the descriptor of the folder. */
+	snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/commands.sock", folder);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	if (connect(fd, (struct sockaddr *)&at, sizeof at) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size)) return -1;
+	return peer.uid == geteuid() ? fd : -1;
+}
+
+static char *put(char *to, const char *text)
+{
+	return stpcpy(to, text) + 1;
+}
+
+static size_t size_of(char **texts, uint32_t *count)
+{
+	size_t size = 0;
+	for (*count = 0; texts[*count]; ++*count) size += strlen(texts[*count]) + 1;
+	return size;
+}
+
+/* The header and the strings, in one piece; 0 when there is no room. */
+static char *message(const char *name, char **words, struct header *head)
+{
+	memcpy(head->magic, "awqfork1", sizeof head->magic);
+	size_t size = size_of(words, &head->arguments) + size_of(environ, &head->variables) + strlen(prefix) + strlen(name) + 2;
+	head->bytes = (uint32_t)size;
+	head->mask = umask(0);
+	umask(head->mask);
+	head->nice = getpriority(PRIO_PROCESS, 0);
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit limit;
+		if (getrlimit(i, &limit)) return 0;
+		head->limits[i][0] = limit.rlim_cur;
+		head->limits[i][1] = limit.rlim_max;
+	}
+	char *whole = malloc(sizeof *head + size);
+	if (!whole) return 0;
+	memcpy(whole, head, sizeof *head);
+	char *to = put(put(whole + sizeof *head, prefix), name);
+	for (char **word = words; *word; word++) to = put(to, *word);
+	for (char **variable = environ; *variable; variable++) to = put(to, *variable);
+	return whole;
+}
+
+/* All of it, with the standard streams and the working folder beside its first byte. */
+static int send_all(int fd, const char *whole, size_t size)
+{
+	int descriptors[STREAMS + 1] = {0, 1, 2, open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof descriptors)];
+	} control = {0};
+	struct iovec piece = {.iov_base = (void *)whole, .iov_len = size};
+	struct msghdr envelope = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+	if (descriptors[STREAMS] < 0) return 0;
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof descriptors);
+	memcpy(CMSG_DATA(&control.head), descriptors, sizeof descriptors);
+	ssize_t sent = sendmsg(fd, &envelope, MSG_NOSIGNAL);
+	while (sent > 0 && (size_t)sent < size) {
+		whole += sent;
+		size -= sent;
+		sent = send(fd, whole, size, MSG_NOSIGNAL);
+	}
+	return sent > 0;
+}
+
+static int hand_over(int fd, const char *name, char **words)
+{
+	struct header head = {0};
+	char *whole = message(name, words, &head);
+	int sent = whole && send_all(fd, whole, sizeof head + head.bytes);
+	free(whole);
+	return sent;
+}
+
+/* What a person, a shell or a batch system sends us, the child gets. */
+static void forward_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, 0};
+	for (int i = 0; numbers[i]; i++) {
+		struct sigaction old, new = {.sa_handler = forward, .sa_flags = SA_RESTART};
+		if (!sigaction(numbers[i], 0, &old) && old.sa_handler != SIG_IGN) sigaction(numbers[i], &new, 0);
+	}
+}
+
+/* Whether a child runs the command, from now on. */
+static int agree(int fd, const char *name, char **words)
+{
+	int32_t number;
+	char ready;
+	if (recv(fd, &number, sizeof number, MSG_WAITALL) != sizeof number || number <= 1) return 0;
+	if (!hand_over(fd, name, words) || recv(fd, &ready, 1, 0) != 1) return 0;
+	child = number;
+	forward_signals();
+	return send(fd, "g", 1, MSG_NOSIGNAL) == 1 || forwarded; /* after a signal the command is not begun anew */
+}
+
+/* As the child ended: with its exit status, or by the signal that must have ended it. */
+static void end_alike(int fd)
+{
+	struct timeval for_ever = {0};
+	int32_t status;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof for_ever);
+	ssize_t got;
+	do got = recv(fd, &status, sizeof status, MSG_WAITALL);
+	while (got < 0 && errno == EINTR);
+	if (got == sizeof status) _exit(status);
+	int number = forwarded ? forwarded : SIGKILL;
+	signal(number, SIG_DFL);
+	raise(number);
+	_exit(128 + number);
+}
+
+int main(int count, char **words)
+{
+	const char *name = count ? strrchr(words[0], '/') : 0;
+	if (!count) return 127;
+	name = name ? name + 1 : words[0];
+	if (!find_prefix()) {
+		dprintf(2, "%s: cannot find out where it is installed: is /proc mounted?\n", name);
+		return 127;
+	}
+	int fd = can_go(words + 1) ? reach(getenv("AWQ_WORKDIR")) : -1;
+	if (fd < 0 || !agree(fd, name, words + 1)) {
+		if (fd >= 0) close(fd); /* and with it goes whatever may have come of it */
+		run_here(name, words);
+	}
+	end_alike(fd);
+}

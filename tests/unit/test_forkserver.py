@@ -1,0 +1,534 @@
+"""Commands run by the fork server: as in a process of their own, once, and by themselves where that cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import engine_rig as rig
+
+from foremen import compiling
+from shims import forkserver
+from spool.folder import Spool
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVED, ALONE = "served", "alone"
+
+PROBE = """
+import json, os, resource, signal, subprocess, sys, time
+
+def facts():
+    shown = lambda stream: stream and [stream.encoding, stream.errors, stream.line_buffering, stream.closed]
+    mask = os.umask(0)
+    os.umask(mask)
+    fds = {int(fd): os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}
+    return {
+        "words": [os.fsencode(word).hex() for word in sys.argv[1:]],
+        "environment": {key.hex(): value.hex() for key, value in os.environb.items()},
+        "folder": os.readlink("/proc/self/cwd"), "mask": mask, "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "limits": [resource.getrlimit(number) for number in range(16)], "ids": [os.getresuid(), os.getresgid(), sorted(os.getgroups())],
+        "streams": [shown(sys.stdin), shown(sys.stdout), shown(sys.stderr)], "time": time.tzname, "hour": time.localtime(0).tm_hour,
+        "files": {fd: name for fd, name in fds.items() if fd > 2 and not name.startswith("socket:")},
+        "signals": [str(signal.getsignal(number)) for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM, signal.SIGINT)],
+    }
+
+def main(argv):
+    what = os.environ.get("PROBE", "")
+    if what == "raise":
+        print("before")
+        raise ValueError("no such thing")
+    if what == "sleep":
+        with open(os.environ["SIGN"], "w") as sign:
+            print(os.getpid(), file=sign)
+        time.sleep(600)
+    if what == "children":
+        return subprocess.run(["sh", "-c", "exit 7"]).returncode
+    if what == "exit":
+        sys.exit(5)
+    if what == "count":
+        with open(os.environ["SIGN"], "a") as sign:
+            print("ran", file=sign)
+        return 0
+    if what == "copy":
+        sys.stdout.write(sys.stdin.read().upper())
+        sys.stderr.write("caf\\udce9\\n")
+        return 3
+    with open(os.environ["SIGN"], "w") as sign:
+        json.dump({**facts(), "way": sys.argv[0]}, sign)
+    return 0
+"""
+
+SCRIPT = """#!{python} -IS
+import sys
+sys.path[:0] = [{probe!r}, {root!r}]
+from {module} import main
+from shims.process import run
+run(main)
+"""
+
+SERVER = """
+import sys
+sys.path[:0] = [{probe!r}, {root!r}]
+from shims import forkserver
+import condor_probe
+sys.modules["shims.condor_probe"] = condor_probe
+forkserver.COMMANDS += ("condor_probe",)
+sys.exit(forkserver.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="session")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The launcher, compiled."""
+    target = tmp_path_factory.mktemp("launcher") / "launcher"
+    problem = compiling.compiled(compiling.musl() or "cc", str(ROOT / "shims/launcher.c"), str(target))
+    assert not problem, f"{problem}; remedy: scripts/packages"
+    return target.read_bytes()
+
+
+class Site:
+    """An installation with a probe among its commands, and its fork server."""
+
+    def __init__(self, folder: Path, spool: Spool, launcher: bytes) -> None:
+        self.prefix, self.spool, self.sign = folder / "prefix", spool, folder / "sign"
+        (self.prefix / "bin").mkdir(parents=True)
+        (self.prefix / "lib/commands").mkdir(parents=True)
+        (self.prefix / "lib/installed").write_text("first")
+        (folder / "condor_probe.py").write_text(PROBE)
+        self.place = {"probe": str(folder), "root": str(ROOT)}
+        for name, module in (("condor_probe", "condor_probe"), ("condor_submit", "shims.condor_submit")):
+            for path, content in (
+                (self.prefix / "lib/commands" / name, SCRIPT.format(python=sys.executable, module=module, **self.place).encode()),
+                (self.prefix / "bin" / name, launcher),
+            ):  # fmt: skip
+                path.write_bytes(content)
+                path.chmod(0o755)
+        self.log = (folder / "log").open("wb+")
+        self.server: Optional[subprocess.Popen[bytes]] = None
+
+    def start(self) -> None:
+        """Start a server, and wait until it listens."""
+        before = self._socket()
+        self.server = subprocess.Popen(
+            [sys.executable, "-X", "utf8", "-I", "-c", SERVER.format(**self.place), self.spool.root, str(self.prefix)],
+            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, start_new_session=True, cwd="/",
+        )  # fmt: skip
+        rig.until(lambda: self._socket() not in (0, before), f"the server's socket; it says {self.said()}")
+
+    def _socket(self) -> int:
+        return os.stat(self.spool.commands_socket).st_ino if os.path.exists(self.spool.commands_socket) else 0
+
+    def said(self) -> str:
+        """What the server wrote."""
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a command is started with."""
+        return {"PATH": "/usr/bin:/bin", "AWQ_WORKDIR": self.spool.root, "SIGN": str(self.sign), "HOME": "/", **more}
+
+    def popen(
+        self, name: str = "condor_probe", *words: str, env: Optional[Mapping[Any, Any]] = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start a command by its launcher."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            [str(self.prefix / "bin" / name), *words], env=env or self.environment(), **{**streams, **options}
+        )
+
+    def run(self, probe: str, text: bytes = b"", **env: str) -> tuple[int, bytes, bytes]:
+        """Status, stdout and stderr of the probe."""
+        with self.popen(env=self.environment(PROBE=probe, **env), stdin=subprocess.PIPE) as command:
+            out, err = command.communicate(text, 60)
+        return command.returncode, out, err
+
+    def facts(self, *words: str, **options: Any) -> dict[str, Any]:
+        """What the probe found, with the way it was run in ``way``."""
+        self.sign.unlink(missing_ok=True)
+        with self.popen("condor_probe", *words, **options) as command:
+            out, err = command.communicate(timeout=60)
+        assert command.returncode == 0, (out, err)
+        found: dict[str, Any] = json.loads(self.sign.read_text())
+        found["way"] = SERVED if found["way"] == str(self.prefix / "bin/condor_probe") else ALONE
+        return found
+
+    def way(self, *words: str, **options: Any) -> str:
+        """Who runs the probe."""
+        return str(self.facts(*words, **options)["way"])
+
+    def stop(self) -> None:
+        """End the server as its master does."""
+        if self.server is not None and self.server.stdin is not None:
+            self.server.stdin.close()
+            self.server.wait(30)
+            self.server = None
+        self.log.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, spool: Spool, launcher: bytes) -> Iterator[Site]:
+    """A site whose server listens."""
+    made = Site(tmp_path, spool, launcher)
+    made.start()
+    yield made
+    if made.server is not None and made.server.poll() is None:
+        os.kill(made.server.pid, signal.SIGCONT)
+    made.stop()
+
+
+def alike(
+    site: Site, *words: str, expected: str = SERVED, env: Optional[Mapping[Any, Any]] = None, **options: Any
+) -> None:
+    """The probe finds the same, served and by itself; ``expected`` is who ran it when nothing was in its way."""
+    base = dict(env or site.environment())
+    here = site.facts(*words, env={**base, **{_as(base, "AWQ_FORKSERVER"): _as(base, "0")}}, **options)
+    there = site.facts(*words, env={**base, **{_as(base, "AWQ_FORKSERVER"): _as(base, "1")}}, **options)
+    assert (here.pop("way"), there.pop("way")) == (ALONE, expected)
+    for found in (here, there):
+        found["environment"].pop(b"AWQ_FORKSERVER".hex())
+        if not any(
+            os.fsencode(name) == b"LC_CTYPE" for name in base
+        ):  # Python sets it for programs that it starts (PEP 538)
+            found["environment"].pop(b"LC_CTYPE".hex(), None)
+    assert there == here
+
+
+def _as(base: Mapping[Any, Any], text: str) -> Any:
+    return text.encode() if any(isinstance(name, bytes) for name in base) else text
+
+
+# --- as in a process of its own --------------------------------------------------------------------------------------
+
+
+def test_words_and_environment_byte_by_byte(site: Site) -> None:
+    """Letters that are no UTF-8, empty words, newlines, an equals sign in a value."""
+    env = {os.fsencode(name): os.fsencode(value) for name, value in site.environment().items()}
+    alike(
+        site, "", "a b", "\udcff\n", "--", env={**env, b"ODD": b"\xff=\n", b"EMPTY": b"", b"\xc3\xa4": b"x" * 100_000}
+    )
+
+
+@pytest.mark.parametrize("chosen", [
+    {}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LC_ALL": "C.UTF-8"}, {"LANG": "xx_YY.UTF-8"}, {"LC_CTYPE": "C.UTF-8", "LANG": "C"},
+    {"TZ": "America/New_York"}, {"TZ": "AAA-5"}, {"PYTHONPATH": "/nowhere", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin1"},
+])  # fmt: skip
+def test_locale_and_time_zone(site: Site, chosen: dict[str, str]) -> None:
+    """The streams treat letters, and the clock its zone, as the client's environment says."""
+    alike(site, env=site.environment(**chosen))
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_streams(site: Site, closed: tuple[int, ...]) -> None:
+    """A stream that is closed cannot be handed over: the command runs by itself."""
+    streams: dict[str, Any] = {"stdout": None, "stderr": None}
+    alike(site, preexec_fn=lambda: [os.close(fd) for fd in closed], expected=ALONE, **streams)
+
+
+def test_folder_mask_niceness_limits(site: Site, tmp_path: Path) -> None:
+    """What a process inherits beside its descriptors."""
+
+    def inherit() -> None:
+        os.umask(0o027)
+        os.nice(3)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 21))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    folder = tmp_path / "a folder \udce4"
+    folder.mkdir()
+    alike(site, preexec_fn=inherit, cwd=folder)
+
+
+def test_folder_that_was_removed(site: Site, tmp_path: Path) -> None:
+    """A working folder without a name."""
+    folder = tmp_path / "gone"
+    alike(site, preexec_fn=lambda: (folder.mkdir(), os.chdir(folder), folder.rmdir()))
+
+
+def test_streams_carry_text_and_status(site: Site) -> None:
+    """stdin, stdout, stderr, exit status; bytes that are no text in an ASCII locale pass."""
+    wanted = (3, "GRÜSSE".encode() + b"\xff", b"caf\\udce9\n")
+    assert site.run("copy", "grüße".encode() + b"\xff", AWQ_FORKSERVER="0") == wanted
+    assert site.run("copy", "grüße".encode() + b"\xff") == wanted
+
+
+@pytest.mark.parametrize(
+    ("probe", "status", "shows"), [("raise", 1, b"ValueError: no such thing"), ("exit", 5, b""), ("children", 7, b"")]
+)
+def test_ends_as_python_does(site: Site, probe: str, status: int, shows: bytes) -> None:
+    """A traceback, SystemExit, and children whose end the command learns."""
+    for switch in ("0", "1"):
+        done = site.run(probe, AWQ_FORKSERVER=switch)
+        assert done[0] == status, switch
+        assert shows in done[2]
+
+
+def test_long_streams(site: Site) -> None:
+    """More than any buffer holds."""
+    text = b"0123456789abcde\n" * 200_000
+    assert site.run("copy", text)[:2] == (3, text.upper())
+
+
+def test_nobody_reads(site: Site) -> None:
+    """A reader that leaves ends the command as it does elsewhere."""
+    with site.popen("condor_submit", "-help", env=site.environment()) as command:
+        assert command.stdout is not None
+        command.stdout.close()
+        assert command.wait(60) == 0  # condor_submit does not mind
+
+
+def test_loads_no_threads() -> None:
+    """``threading`` looks at itself after each fork, at the cost of half a command."""
+    code = "from shims import forkserver; forkserver._load(); import sys; print([name in sys.modules for name in sys.argv[1:]])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, "threading", "shims.condor_submit"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[False, True]\n"
+
+
+def test_every_command_has_a_main() -> None:
+    """The list names modules of ours."""
+    for name in forkserver.COMMANDS:
+        assert (ROOT / "shims" / f"{name}.py").exists()
+
+
+# --- signals ---------------------------------------------------------------------------------------------------------
+
+
+def sleeping(site: Site, **options: Any) -> tuple[subprocess.Popen[bytes], int]:
+    """A command that sleeps in the server's child; the launcher, and the child's number."""
+    site.sign.unlink(missing_ok=True)
+    command = site.popen(env=site.environment(PROBE="sleep"), **options)
+    number = int(rig.until(lambda: site.sign.exists() and site.sign.read_text().strip(), "the command's sign"))
+    assert number != command.pid
+    return command, number
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)]
+)
+def test_signals_reach_the_command(site: Site, number: int, status: int) -> None:
+    """And the launcher ends as the command would have."""
+    command, child = sleeping(site)
+    assert Path(f"/proc/{child}/comm").read_text() == "condor_probe\n"
+    command.send_signal(number)
+    command.communicate(timeout=60)
+    assert command.returncode == status
+    rig.until(lambda: not rig.alive(child), "the child's end")
+
+
+def test_kill_of_the_launcher_ends_the_command(site: Site) -> None:
+    """Who kills what he started does not want it to go on."""
+    command, child = sleeping(site)
+    command.kill()
+    command.communicate(timeout=60)
+    rig.until(lambda: not rig.alive(child), "the child's end")
+
+
+def test_kill_of_the_command_ends_the_launcher_alike(site: Site) -> None:
+    """It did not run to its end, and is not run again."""
+    command, child = sleeping(site)
+    os.kill(child, signal.SIGKILL)
+    command.communicate(timeout=60)
+    assert command.returncode == -signal.SIGKILL
+
+
+def test_ignored_signals_stay_ignored(site: Site) -> None:
+    """nohup: what ends neither the launcher nor a command by itself does not end the child."""
+    command, child = sleeping(site, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    command.send_signal(signal.SIGHUP)
+    command.send_signal(signal.SIGTERM)
+    command.communicate(timeout=60)
+    assert command.returncode == -signal.SIGTERM
+    rig.until(lambda: not rig.alive(child), "the child's end")
+
+
+def test_commands_outlive_the_server(site: Site) -> None:
+    """A master that ends does not end what its fork server's children do."""
+    command, child = sleeping(site)
+    site.stop()
+    assert rig.alive(child)
+    command.terminate()
+    command.communicate(timeout=60)
+    assert command.returncode == -signal.SIGTERM
+
+
+# --- by itself where it must be ---------------------------------------------------------------------------------------
+
+
+def test_no_server(site: Site) -> None:
+    """None listens, or has left its socket."""
+    assert site.server is not None
+    site.server.kill()
+    site.server.wait()
+    assert os.path.exists(site.spool.commands_socket)
+    assert site.way() == ALONE
+    os.unlink(site.spool.commands_socket)
+    assert site.way() == ALONE
+
+
+def test_server_takes_its_socket_along(site: Site) -> None:
+    """But not that of the next one."""
+    first = site.server
+    site.start()
+    assert first is not None
+    assert first.stdin is not None
+    first.stdin.close()
+    assert first.wait(30) == 0
+    assert site.way() == SERVED
+    site.stop()
+    assert not os.path.exists(site.spool.commands_socket)
+
+
+def test_switched_off(site: Site) -> None:
+    """By the setting's name in the environment."""
+    assert site.way() == SERVED
+    for value in ("0", "no", "False", "OFF"):
+        assert site.way(env=site.environment(AWQ_FORKSERVER=value)) == ALONE
+
+
+@pytest.mark.parametrize("value", ["", "relative", "/nowhere/at/all"])
+def test_no_spool(site: Site, value: str) -> None:
+    """Without a spool's path there is no server to ask."""
+    assert site.way(env=site.environment(AWQ_WORKDIR=value)) == ALONE
+
+
+def test_open_spool(site: Site) -> None:
+    """Where others could put a socket nobody is asked."""
+    os.chmod(site.spool.root, 0o711)
+    assert site.way() == ALONE
+
+
+def test_link_in_the_spools_place(site: Site, tmp_path: Path) -> None:
+    """It may lead elsewhere a moment later."""
+    (tmp_path / "link").symlink_to(site.spool.root)
+    assert site.way(env=site.environment(AWQ_WORKDIR=str(tmp_path / "link"))) == ALONE
+
+
+@pytest.mark.parametrize("word", ["/dev/fd/63", "file=/proc/self/fd/3"])
+def test_words_that_name_descriptors(site: Site, word: str) -> None:
+    """The shell's ``<(...)`` is a descriptor of the launcher's."""
+    assert site.way(word) == ALONE
+
+
+def test_process_substitution(site: Site) -> None:
+    """As people use it."""
+    done = subprocess.run(
+        ["bash", "-c", f"{site.prefix}/bin/condor_submit -terse <(printf 'executable=/bin/true\\nqueue 3\\n')"],
+        env=site.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr, done.returncode) == ("1.0 - 1.2\n", "", 0)
+
+
+def test_terminal(site: Site) -> None:
+    """It belongs to the client's session."""
+    above, below = pty.openpty()
+    try:
+        assert site.way(stdin=below) == ALONE
+    finally:
+        os.close(above)
+        os.close(below)
+
+
+@pytest.mark.parametrize("flag", ["--mount", "--net", "--uts", "--pid"])
+def test_other_namespaces(site: Site, flag: str) -> None:
+    """Another view of the machine: the same names may mean other things."""
+    command = ["unshare", flag, *(["--fork"] if flag == "--pid" else []), str(site.prefix / "bin/condor_probe")]
+    done = subprocess.run(command, env=site.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 0, f"{done.stderr.decode()}: run the tests as root, or with: unshare -rm"
+    assert json.loads(site.sign.read_text())["way"] == str(site.prefix / "lib/commands/condor_probe")
+
+
+def test_other_groups(site: Site) -> None:
+    """Files may be open to the client that are not to the server."""
+    assert site.way(extra_groups=[12345]) == ALONE
+
+
+def test_higher_priority(site: Site) -> None:
+    """A child cannot become more urgent than the server, as a rule."""
+    assert site.way(preexec_fn=lambda: os.setpriority(os.PRIO_PROCESS, 0, -3)) == ALONE
+
+
+def test_other_installation(site: Site, tmp_path: Path, launcher: bytes) -> None:
+    """Commands of another release are not run by this one's server."""
+    other = tmp_path / "other"
+    (site.prefix / "lib").rename(tmp_path / "lib")
+    (other / "bin").mkdir(parents=True)
+    (tmp_path / "lib").rename(other / "lib")
+    (site.prefix / "lib").mkdir()
+    os.link(other / "lib/installed", site.prefix / "lib/installed")
+    (other / "bin/condor_probe").write_bytes(launcher)
+    (other / "bin/condor_probe").chmod(0o755)
+    site.prefix = other
+    assert site.way() == ALONE
+
+
+@pytest.mark.parametrize("change", ["replaced", "missing"])
+def test_installed_anew(site: Site, change: str) -> None:
+    """The server ends with status 0: its master starts one that loads what is installed now."""
+    stamp = site.prefix / "lib/installed"
+    stamp.unlink()
+    if change == "replaced":
+        (site.prefix / "lib/new").write_text("second")
+        (site.prefix / "lib/new").rename(stamp)
+    assert site.way() == ALONE
+    assert site.server is not None
+    assert site.server.wait(30) == 0
+
+
+def test_unknown_command(site: Site) -> None:
+    """A launcher under another name says what is missing."""
+    (site.prefix / "bin/condor_what").symlink_to("condor_probe")
+    with site.popen("condor_what") as command:
+        _, err = command.communicate(timeout=60)
+    assert command.returncode == 127
+    missing = f"{site.prefix}/lib/commands/condor_what: No such file or directory"
+    assert err.decode() == f"condor_what: cannot run {missing} (scripts/install mends it)\n"
+
+
+# --- once ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_hangs_costs_two_seconds_and_runs_nothing_twice(site: Site) -> None:
+    """What waits in its socket when it goes on is a request that nobody stands behind any more."""
+    assert site.server is not None
+    os.kill(site.server.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    runs = Path(f"{site.sign}.runs")
+    assert site.run("count", SIGN=str(runs))[0] == 0
+    assert 1.5 < time.monotonic() - began < 20
+    assert runs.read_text() == "ran\n"
+    os.kill(site.server.pid, signal.SIGCONT)
+    assert site.way() == SERVED  # after the request that waited before it
+    assert runs.read_text() == "ran\n"
+
+
+def test_a_submission_is_made_once(site: Site) -> None:
+    """By many at a time, too."""
+    text = b"executable = /bin/true\nqueue 2\n"
+    commands = [site.popen("condor_submit", "-terse", stdin=subprocess.PIPE) for _ in range(40)]
+    for command in commands:
+        assert command.stdin is not None
+        command.stdin.write(text)
+        command.stdin.close()
+    said = sorted(command.stdout.read().decode() for command in commands if command.stdout is not None)
+    assert [command.wait(60) for command in commands] == [0] * 40
+    assert said == sorted(f"{cluster}.0 - {cluster}.1\n" for cluster in range(1, 41))
+    assert len(os.listdir(site.spool.queue)) == 40
+    assert site.said() == ""
