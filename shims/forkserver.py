@@ -34,7 +34,7 @@ from shims import process
 from spool.errors import AwqError
 from spool.folder import open_spool
 from spool.private import no_core
-from spool.sockets import listen, peer_of
+from spool.sockets import listen, peer
 
 COMMANDS = (
     "condor_submit", "condor_q", "condor_rm", "condor_hold", "condor_release", "condor_history", "condor_status",
@@ -56,6 +56,7 @@ _PATIENCE = 10.0  # s, for a client that does not go on
 _MOST = 1 << 23  # bytes; execve(2) takes less
 _BACKLOG = 1024
 _STREAMS = 3
+_RIGHTS = (b"Uid:", b"Gid:", b"Groups:", b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:")
 _NAMESPACES = ("mnt", "pid", "user", "net", "uts")
 
 
@@ -218,21 +219,29 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 def _check(connection: socket.socket, request: Request, prefix: str) -> None:
     """Unlike, for a client that is more or less than what this process can be."""
-    peer = peer_of(connection)
+    client = peer(connection)
     if request.name not in COMMANDS or request.prefix != prefix:
         raise Unlike
-    if (peer.user, peer.group) != (os.geteuid(), os.getegid()) or peer.groups != set(os.getgroups()):
+    if request.nice < os.getpriority(os.PRIO_PROCESS, 0):
         raise Unlike
     try:
+        (theirs, filtered), (ours, we_are) = _rights(client), _rights("self")
+        if theirs != ours or (filtered and not we_are):
+            raise Unlike
         for name in _NAMESPACES:
-            if os.readlink(f"/proc/{peer.pid}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
+            if os.readlink(f"/proc/{client}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
                 raise Unlike
-        if not os.path.samestat(os.stat(f"/proc/{peer.pid}/root"), os.stat("/")):
+        if not os.path.samestat(os.stat(f"/proc/{client}/root"), os.stat("/")):
             raise Unlike
     except OSError:
         raise Unlike from None
-    if request.nice < os.getpriority(os.PRIO_PROCESS, 0):
-        raise Unlike
+
+
+def _rights(process: int | str) -> tuple[list[bytes], bool]:
+    """Users, groups and capabilities of a process, as proc(5) tells them, and whether its system calls are filtered. OSError."""
+    with open(f"/proc/{process}/status", "rb", 0) as file:
+        lines = file.read().split(b"\n")
+    return [line for line in lines if line.startswith(_RIGHTS)], b"Seccomp:\t0" not in lines
 
 
 def _become(request: Request, descriptors: list[int]) -> None:

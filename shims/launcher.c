@@ -56,16 +56,19 @@ static void forward(int number)
 	errno = kept;
 }
 
-/* PREFIX, of which we are bin/NAME. */
-static int find_prefix(void)
+/* Our name, when PREFIX/bin/NAME is what runs (whatever the caller says that it is called); PREFIX goes to `prefix`. */
+static char *find_place(void)
 {
-	ssize_t length = readlink("/proc/self/exe", prefix, sizeof prefix - 1);
-	for (int parts = 0; parts < 2; parts++) {
-		while (length > 0 && prefix[--length] != '/') {}
-		if (length <= 0) return 0;
-	}
-	prefix[length] = 0;
-	return 1;
+	static const char deleted[] = " (deleted)"; /* proc(5): a new installation has just taken our place */
+	ssize_t length = readlink("/proc/self/exe", prefix, sizeof prefix - 1), tail = sizeof deleted - 1;
+	if (length > tail && !strcmp(prefix + length - tail, deleted)) prefix[length - tail] = 0;
+	char *name = strrchr(prefix, '/');
+	if (!name) return 0;
+	*name++ = 0;
+	char *bin = strrchr(prefix, '/');
+	if (!bin) return 0;
+	*bin = 0;
+	return name;
 }
 
 static int switched_off(const char *value)
@@ -219,11 +222,9 @@ static void end_alike(int fd)
 
 int main(int count, char **words)
 {
-	const char *name = count ? strrchr(words[0], '/') : 0;
-	if (!count) return 127;
-	name = name ? name + 1 : words[0];
-	if (!find_prefix()) {
-		dprintf(2, "%s: cannot find out where it is installed: is /proc mounted?\n", name);
+	char *name = find_place();
+	if (!name || !count) {
+		dprintf(2, "condor: cannot find out where this command is installed: is /proc mounted?\n");
 		return 127;
 	}
 	int fd = can_go(words + 1) ? reach(getenv("AWQ_WORKDIR")) : -1;

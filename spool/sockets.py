@@ -5,24 +5,11 @@ An address holds 108 bytes, a path up to 4096: they are reached through the desc
 
 from __future__ import annotations
 
-import array
 import os
 import socket
 import struct
-from typing import NamedTuple
 
 _CREDENTIALS = struct.Struct("=iII")
-_SO_PEERGROUPS = 59  # socket(7), since Linux 4.13; Python's module does not name it
-_ROOM = 1024  # bytes; as much as Python asks for, 256 groups
-
-
-class Peer(NamedTuple):
-    """The process at the other end, as it was when it connected: its number here (0: in no PID namespace of ours), and whose it is."""
-
-    pid: int
-    user: int
-    group: int
-    groups: set[int]
 
 
 def listen(folder: str, name: str, backlog: int) -> socket.socket:
@@ -60,10 +47,7 @@ def connect(folder: str, name: str) -> socket.socket:
     return connection
 
 
-def peer_of(connection: socket.socket) -> Peer:
-    """Who is at the other end of a Unix socket. OSError, also for a user of more than 256 groups."""
-    pid, user, group = _CREDENTIALS.unpack(
-        connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    )
-    groups = array.array("I", connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _ROOM))
-    return Peer(pid, user, group, set(groups))
+def peer(connection: socket.socket) -> int:
+    """The number of the process that connected; 0, when it has none in our PID namespace. OSError."""
+    pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(pid)

@@ -31,8 +31,13 @@ def command_of(spool: Spool) -> list[str]:
 
 
 def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A fork server; it ends when we close its stdin, or end ourselves, in whatever way. In a session of its own: Ctrl-C is for us."""
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, cwd="/")
+    """A fork server; it ends when we close its stdin, or end ourselves, in whatever way. In a session of its own: Ctrl-C is for us.
+
+    Its environment is empty: each child takes its client's.
+    """
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={}, cwd="/", start_new_session=True
+    )
 
 
 class Commands:

@@ -128,4 +128,4 @@ def test_arc_submits_scans_and_cancels(at: Site, arex: Arex) -> None:
     )
     assert arex.facts(slow) == expected
     arex.script("cancel", str(arex.control / "job.slow.grami"))
-    assert at.af("condor_history", slow, "JobStatus") == "3"
+    eventually(lambda: at.af("condor_history", slow, "JobStatus") == "3", what="the removed one is over")

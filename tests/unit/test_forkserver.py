@@ -460,6 +460,33 @@ def test_other_groups(site: Site) -> None:
     assert site.way(extra_groups=[12345]) == ALONE
 
 
+def test_fewer_capabilities(site: Site) -> None:
+    """What root gave up is not to be had from a child of root's."""
+    weak = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+    command = [*weak, str(site.prefix / "bin/condor_probe")]
+    subprocess.run(command, env=site.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert json.loads(site.sign.read_text())["way"] == str(site.prefix / "lib/commands/condor_probe")
+
+
+FILTER = """
+import ctypes, os, struct, sys
+allow = struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)  # BPF_RET: SECCOMP_RET_ALLOW
+program = ctypes.create_string_buffer(allow)
+fprog = struct.pack("HxxxxxxP", 1, ctypes.addressof(program))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, ctypes.create_string_buffer(fprog), 0, 0) == 0, ctypes.get_errno()  # PR_SET_SECCOMP
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_filtered_system_calls(site: Site) -> None:
+    """A child would not be held by the client's filter."""
+    command = [sys.executable, "-c", FILTER, str(site.prefix / "bin/condor_probe")]
+    subprocess.run(command, env=site.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert json.loads(site.sign.read_text())["way"] == str(site.prefix / "lib/commands/condor_probe")
+
+
 def test_higher_priority(site: Site) -> None:
     """A child cannot become more urgent than the server, as a rule."""
     assert site.way(preexec_fn=lambda: os.setpriority(os.PRIO_PROCESS, 0, -3)) == ALONE
@@ -492,14 +519,26 @@ def test_installed_anew(site: Site, change: str) -> None:
     assert site.server.wait(30) == 0
 
 
-def test_unknown_command(site: Site) -> None:
-    """A launcher under another name says what is missing."""
-    (site.prefix / "bin/condor_what").symlink_to("condor_probe")
+def test_unknown_command(site: Site, launcher: bytes) -> None:
+    """A launcher without its command says what is missing."""
+    (site.prefix / "bin/condor_what").write_bytes(launcher)
+    (site.prefix / "bin/condor_what").chmod(0o755)
     with site.popen("condor_what") as command:
         _, err = command.communicate(timeout=60)
     assert command.returncode == 127
     missing = f"{site.prefix}/lib/commands/condor_what: No such file or directory"
     assert err.decode() == f"condor_what: cannot run {missing} (scripts/install mends it)\n"
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+def test_called_by_another_name(site: Site, tmp_path: Path, switch: str) -> None:
+    """By a link from elsewhere, with whatever the caller takes for its name: as a script, it is what its file is."""
+    (tmp_path / "link").symlink_to(site.prefix / "bin/condor_submit")
+    done = subprocess.run(
+        ["anything"], executable=tmp_path / "link", env=site.environment(AWQ_FORKSERVER=switch), input=b"queue\n",
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, b"ERROR: No 'executable' parameter was provided\n")
 
 
 # --- once ------------------------------------------------------------------------------------------------------------
