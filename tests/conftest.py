@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from spool_rig import LivingMaster
 
-from foremen import starter
+from foremen import compiling, starter
 from spool.folder import Spool, create_spool
 
 # How fast something is on a busy machine is the bench's business; a test that promises a time says so itself.
@@ -51,7 +51,7 @@ def living_master(spool: Spool) -> Iterator[LivingMaster]:
 def starter_program(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The starter, built."""
     folder = tmp_path_factory.mktemp("starter")
-    said = starter.build(str(folder))
+    said = compiling.build_starter(str(folder))
     assert said.startswith("built"), f"{said}; remedy: scripts/packages"
     return f"{folder}/{starter.file_name()}"
 

@@ -135,7 +135,7 @@ class Rig:
 
     def bare_python(self) -> str:
         """The interpreter that the commands are started with, itself."""
-        return Path(self.tool("condor_submit")).read_text().split("\n", 1)[0][2:].split()[0]
+        return (self.prefix / "lib/commands/condor_submit").read_text().split("\n", 1)[0][2:].split()[0]
 
     @contextlib.contextmanager
     def site(self, master: Sequence[str] = (), engine: Sequence[str] = ()) -> Iterator[Site]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from foremen import pilot, starter
+from foremen import compiling, pilot, starter
 from foremen.pilot import Redirections
 
 # Of characters, and of bytes that are none.
@@ -126,10 +126,10 @@ def test_by_hand(program):
 
 def test_built_once(tmp_path):
     """The second time it is there; what is there in its place is replaced."""
-    assert starter.build(str(tmp_path)).startswith("built ")
-    assert starter.build(str(tmp_path)).startswith("up to date")
+    assert compiling.build_starter(str(tmp_path)).startswith("built ")
+    assert compiling.build_starter(str(tmp_path)).startswith("up to date")
     (tmp_path / starter.file_name()).write_bytes(b"\x7fELF of another machine")
-    assert starter.build(str(tmp_path)).startswith("built ")
+    assert compiling.build_starter(str(tmp_path)).startswith("built ")
     assert os.listdir(tmp_path) == [starter.file_name()]
 
 
@@ -139,7 +139,7 @@ def test_built_once(tmp_path):
 def test_not_built(tmp_path, monkeypatch, compiler, why):
     """It says why, and what to do; nothing is left there."""
     monkeypatch.setenv("AWQ_STARTER_CC", compiler)
-    said = starter.build(str(tmp_path))
+    said = compiling.build_starter(str(tmp_path))
     assert said.startswith("no starter") and why in said and "apt-get install musl-tools" in said
     assert os.listdir(tmp_path) == []
 
@@ -147,7 +147,7 @@ def test_not_built(tmp_path, monkeypatch, compiler, why):
 def test_no_compiler(tmp_path, monkeypatch):
     """A node without one builds none."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no musl-gcc" in starter.build(str(tmp_path))
+    assert "no musl-gcc" in compiling.build_starter(str(tmp_path))
 
 
 # --- laying it out
