@@ -82,6 +82,8 @@ void awq_version(char *text, size_t size);
 int awq_listen_on(const char *address);
 int awq_write_error(void);
 int awq_flush(void);
+void awq_offer(int yes);
+int awq_spoken(void);
 """
 
 # Where the library leaves us no choice, the linker's --wrap gives us one. It always listens on every interface: its one
@@ -89,230 +91,14 @@ int awq_flush(void);
 # the worker or foreman that sent it, with all that runs there, and again at every new try: our link_stream_to_fd() reads
 # such a file to its end and removes what there is of it, so that the task ends and its output is missing. It sends a task in
 # some thirty messages, each a system call and a packet that wakes who gets it: what goes to one worker without a pause is held,
-# and sent when the library waits, reads, turns to another worker, or comes back to us.
+# and sent when the library waits, reads, turns to another worker, or comes back to us. It hears one line of each worker in a pass, and
+# in every pass it holds each waiting task against each worker, which costs a hundred times as much: a pass in which somebody speaks,
+# or that is for listening only, finds its list of waiting tasks empty.
 _HELD = ("link_putlstring", "link_write", "link_stream_from_fd")  # what sends
 _SENT_BEFORE = ("link_readline", "link_read", "link_poll", "link_soak", "link_usleep", "link_close")
-_WRAPPED = ("bind", "link_stream_to_fd", "check_disk_space_for_filesize", *_HELD, *_SENT_BEFORE)
+_WAITING = ("cctools_list_push_priority", "cctools_list_next_item")
+_WRAPPED = ("bind", "link_stream_to_fd", "check_disk_space_for_filesize", *_HELD, *_SENT_BEFORE, *_WAITING)
 _WRAPS = tuple([f"-Wl,--wrap={name}" for name in _WRAPPED])
-
-# work_queue_enable_process_module and work_queue_broadcast_message are exported but declared in no installed header.
-_SOURCE = r"""
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <work_queue.h>
-#include <cctools.h>
-#include <full_io.h>
-#include <link.h>
-
-void work_queue_enable_process_module(struct work_queue *q);
-void work_queue_broadcast_message(struct work_queue *q, const char *message);
-int __real_bind(int fd, const struct sockaddr *address, socklen_t length);
-
-static char awq_address[INET6_ADDRSTRLEN];
-
-/* A numeric address for the next sockets; empty: as the library asks. Returns 0 when it is no address. */
-static int awq_listen_on(const char *address)
-{
-	struct in6_addr any;
-	if (strlen(address) >= sizeof(awq_address)) return 0;
-	if (*address && !inet_pton(AF_INET, address, &any) && !inet_pton(AF_INET6, address, &any)) return 0;
-	strcpy(awq_address, address);
-	return 1;
-}
-
-int __wrap_bind(int fd, const struct sockaddr *address, socklen_t length)
-{
-	struct sockaddr_storage own;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&own;
-	char mapped[INET6_ADDRSTRLEN + 8];
-	if (!*awq_address || length > sizeof(own)) return __real_bind(fd, address, length);
-	memcpy(&own, address, length);
-	if (own.ss_family == AF_INET && inet_pton(AF_INET, awq_address, &((struct sockaddr_in *)&own)->sin_addr) != 1)
-		return __real_bind(fd, address, length);
-	if (own.ss_family == AF_INET6) {
-		snprintf(mapped, sizeof(mapped), strchr(awq_address, ':') ? "%s" : "::ffff:%s", awq_address);
-		inet_pton(AF_INET6, mapped, &six->sin6_addr);
-	}
-	return __real_bind(fd, (struct sockaddr *)&own, length);
-}
-
-static int awq_errno;
-
-/* The last errno with which an output could not be written; 0: none. */
-static int awq_write_error(void) { return awq_errno; }
-
-static void awq_remove(int fd)
-{
-	char link_name[64], path[4096];
-	struct stat here, there;
-	ssize_t length;
-	snprintf(link_name, sizeof(link_name), "/proc/self/fd/%d", fd);
-	length = readlink(link_name, path, sizeof(path) - 1);
-	if (length <= 0) return;
-	path[length] = 0;
-	if (fstat(fd, &here) || lstat(path, &there) || !S_ISREG(here.st_mode)) return;
-	if (here.st_ino == there.st_ino && here.st_dev == there.st_dev) unlink(path);
-}
-
-int64_t __wrap_link_stream_to_fd(struct link *link, int fd, int64_t length, time_t stoptime)
-{
-	char buffer[65536];
-	int64_t total = 0;
-	int failed = 0;
-	while (total < length) {
-		int64_t left = length - total;
-		ssize_t n = link_read(link, buffer, left < (int64_t)sizeof(buffer) ? left : (int64_t)sizeof(buffer), stoptime);
-		if (n <= 0) break;
-		if (!failed && full_write(fd, buffer, n) != n) failed = errno ? errno : EIO;
-		total += n;
-	}
-	if (failed) {
-		awq_errno = failed;
-		awq_remove(fd);
-	}
-	return total;
-}
-
-/* The library refuses without reading the file, which spoils the connection: let it write until it cannot. */
-int __wrap_check_disk_space_for_filesize(char *path, int64_t size, uint64_t threshold)
-{
-	(void)path; (void)size; (void)threshold;
-	return 1;
-}
-
-/* Bytes for one worker that are held; how long the library would wait for them to go. */
-static struct link *awq_link;
-static char awq_held[65536];
-static size_t awq_length;
-static time_t awq_stoptime;
-
-ssize_t __real_link_putlstring(struct link *link, const char *data, size_t length, time_t stoptime);
-ssize_t __real_link_write(struct link *link, const char *data, size_t length, time_t stoptime);
-int64_t __real_link_stream_from_fd(struct link *link, int fd, int64_t length, time_t stoptime);
-int __real_link_readline(struct link *link, char *line, size_t length, time_t stoptime);
-ssize_t __real_link_read(struct link *link, char *data, size_t length, time_t stoptime);
-int __real_link_poll(struct link_info *links, int count, int msec);
-int64_t __real_link_soak(struct link *link, int64_t length, time_t stoptime);
-int __real_link_usleep(struct link *link, int usec, int reading, int writing);
-void __real_link_close(struct link *link);
-
-/* Send what is held. When it cannot be sent, the connection is ended, for half a message spoils it: the library sees its end. */
-static int awq_flush(void)
-{
-	struct link *link = awq_link;
-	ssize_t length = awq_length;
-	awq_link = 0;
-	awq_length = 0;
-	if (!length || __real_link_putlstring(link, awq_held, length, awq_stoptime) == length) return 1;
-	shutdown(link_fd(link), SHUT_RDWR);
-	return 0;
-}
-
-/* Where so many more bytes for the link can be put; 0 when they are too many, or what was held for it could not be sent. */
-static char *awq_room(struct link *link, int64_t length, time_t stoptime)
-{
-	if (link != awq_link) awq_flush();
-	else if (length > (int64_t)(sizeof(awq_held) - awq_length) && !awq_flush()) return 0;
-	if (length < 0 || length > (int64_t)sizeof(awq_held)) {
-		awq_flush();
-		return 0;
-	}
-	awq_link = link;
-	awq_stoptime = stoptime;
-	return awq_held + awq_length;
-}
-
-static int awq_hold(struct link *link, const char *data, size_t length, time_t stoptime)
-{
-	char *room = awq_room(link, length, stoptime);
-	if (!room) return 0;
-	memcpy(room, data, length);
-	awq_length += length;
-	return 1;
-}
-
-ssize_t __wrap_link_putlstring(struct link *link, const char *data, size_t length, time_t stoptime)
-{
-	if (awq_hold(link, data, length, stoptime)) return length;
-	return __real_link_putlstring(link, data, length, stoptime);
-}
-
-ssize_t __wrap_link_write(struct link *link, const char *data, size_t length, time_t stoptime)
-{
-	if (awq_hold(link, data, length, stoptime)) return length;
-	return __real_link_write(link, data, length, stoptime);
-}
-
-int64_t __wrap_link_stream_from_fd(struct link *link, int fd, int64_t length, time_t stoptime)
-{
-	ssize_t got;
-	char *room = awq_room(link, length, stoptime);
-	if (!room) return __real_link_stream_from_fd(link, fd, length, stoptime);
-	got = full_read(fd, room, length);
-	if (got > 0) awq_length += got;
-	return got < 0 ? 0 : got;
-}
-
-int __wrap_link_readline(struct link *link, char *line, size_t length, time_t stoptime)
-{
-	awq_flush();
-	return __real_link_readline(link, line, length, stoptime);
-}
-
-ssize_t __wrap_link_read(struct link *link, char *data, size_t length, time_t stoptime)
-{
-	awq_flush();
-	return __real_link_read(link, data, length, stoptime);
-}
-
-int __wrap_link_poll(struct link_info *links, int count, int msec)
-{
-	awq_flush();
-	return __real_link_poll(links, count, msec);
-}
-
-int64_t __wrap_link_soak(struct link *link, int64_t length, time_t stoptime)
-{
-	awq_flush();
-	return __real_link_soak(link, length, stoptime);
-}
-
-int __wrap_link_usleep(struct link *link, int usec, int reading, int writing)
-{
-	awq_flush();
-	return __real_link_usleep(link, usec, reading, writing);
-}
-
-void __wrap_link_close(struct link *link)
-{
-	awq_flush();
-	__real_link_close(link);
-}
-
-/* The version that the library prints, without the program's name. */
-static void awq_version(char *text, size_t size)
-{
-	char *printed = 0, *version;
-	size_t length = 0;
-	FILE *stream = open_memstream(&printed, &length);
-	*text = 0;
-	if (!stream) return;
-	cctools_version_print(stream, "");
-	fclose(stream);
-	version = printed ? strstr(printed, "version ") : 0;
-	if (version) snprintf(text, size, "%s", version + strlen("version "));
-	free(printed);
-}
-
-const char *awq_stamp(void) { return "@STAMP@"; }
-"""
 
 
 class Cctools:
@@ -351,9 +137,15 @@ def cdef(tools: Cctools) -> str:
     return _CDEF + "".join(f"#define {name} ...\n" for name in tools.results())
 
 
+def source() -> str:
+    """The extension's own C (``workqueue.c``), with ``@STAMP@`` where the stamp goes."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "workqueue.c"), encoding="utf-8") as file:
+        return file.read()
+
+
 def stamp(tools: Cctools) -> str:
     """A line that changes whenever the extension has to be built anew."""
-    facts = (cdef(tools), _SOURCE, tools.fingerprint(), sys.version, sysconfig.get_config_var("EXT_SUFFIX"))
+    facts = (cdef(tools), source(), tools.fingerprint(), sys.version, sysconfig.get_config_var("EXT_SUFFIX"))
     return _STAMP + hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
@@ -405,7 +197,7 @@ def _write_source(path: str, tools: Cctools, wanted: str) -> None:
         raise BuildError("the Python package cffi is missing: pip install cffi") from None
     ffi = FFI()
     ffi.cdef(cdef(tools))
-    ffi.set_source(NAME, _SOURCE.replace("@STAMP@", wanted))
+    ffi.set_source(NAME, source().replace("@STAMP@", wanted))
     with contextlib.redirect_stdout(io.StringIO()):
         ffi.emit_c_code(path)  # it says what it does
 

@@ -118,7 +118,7 @@ class _Run:
 class FakeQueue:
     """The backend: one worker with ``cores`` cores. What other threads want done goes through ``orders``."""
 
-    idle, idle_cost = True, 0.0
+    idle, idle_cost, listening_cost = True, 0.0, 0.0
 
     def __init__(self, cores: int, port: int = 9094) -> None:
         self.cores, self.port, self.version = cores, port, "fake"
@@ -152,7 +152,7 @@ class FakeQueue:
         run.kill()
         self._events.append(run.ended(outcome, detail))
 
-    def turn(self) -> list[Union[StateChange, Result]]:
+    def turn(self, offer: bool = True) -> list[Union[StateChange, Result]]:
         """Obey orders, see what has ended, hand out what fits."""
         while not self.orders.empty():
             self.orders.get()()

@@ -42,6 +42,7 @@ _READ = 256 * 1024
 _LONGEST = 0.1  # s between turns when nothing happens
 _SHORTEST = 0.0005
 _IDLE_SHARE = 9  # a turn that finds nothing to do may take a tenth of a core
+_LONGEST_REST = 0.25  # s
 _MOST_STRANGERS = 8  # connections that have not said hello
 _LAST_WORDS = 5.0  # s for a master to read the last results
 
@@ -53,6 +54,7 @@ class Backend(Protocol):
     version: str
     idle: bool
     idle_cost: float
+    listening_cost: float
 
     def submit(self, spec: TaskSpec) -> None:
         """Take a task; TaskRefused."""
@@ -60,8 +62,8 @@ class Backend(Protocol):
     def cancel(self, tag: str) -> Result:
         """End a task that was taken."""
 
-    def turn(self) -> list[Union[StateChange, Result]]:
-        """Do what is pending, at once."""
+    def turn(self, offer: bool = True) -> list[Union[StateChange, Result]]:
+        """Do what is pending, at once; without ``offer`` no task need be handed out."""
 
     def pool(self) -> tuple[Pool, list[StateChange]]:
         """The counts, once a second."""
@@ -130,6 +132,7 @@ class Service:
         self._master: Optional[Peer] = None
         self._stopping = self._over = False
         self._sleep = _SHORTEST
+        self._offered = 0.0  # when tasks were offered last and nobody took one
         self._needed = time.monotonic()  # when there was something to do last
         self._next_second = 0.0
         self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -177,31 +180,50 @@ class Service:
         """Until a master says stop, a signal comes, or nobody has needed the engine for ``linger`` seconds."""
         try:
             while not self._stopping:
-                self._wait()
-                events = self.backend.turn()
+                offer = self._wait()
+                events = self.backend.turn(offer)
                 self._tell(events)
                 now = time.monotonic()
                 if now >= self._next_second:
                     self._next_second = now + 1.0
                     self._each_second(now)
                 self._flush()
-                self._sleep = _SHORTEST if events else min(self._sleep * 2, _LONGEST)
+                if events:
+                    self._sleep = _SHORTEST
+                elif offer:
+                    self._sleep = min(self._sleep * 2, _LONGEST)
+                    self._offered = now
             self._end()
         finally:
             self._close()
 
-    def _wait(self) -> None:
-        """Sleep until there may be something to do. A master is answered at once, workers after the least pause."""
+    def _wait(self) -> bool:
+        """Sleep until there may be something to do; whether tasks are to be offered then.
+
+        A master is answered at once, workers after the least pause. An offer that nobody takes may be a tenth of the time: until the next
+        is due, a worker that speaks is listened to, no more. What comes of it (a result) brings the next one forward.
+        """
         if not self.backend.idle:
             self._serve(self._control.poll(0))
-            return
-        least = min(self.backend.idle_cost * _IDLE_SHARE, 0.25) if self._sleep > _SHORTEST else 0.0
+            return True
+        least = offer = 0.0
+        if self._sleep > _SHORTEST:
+            least = self._rest(self.backend.listening_cost)
+            offer = self._offered + self._rest(self.backend.idle_cost) - time.monotonic()
         ready = self._control.poll(least)
-        if not ready and self._sleep > least and self._all.poll(self._sleep - least):
+        if not ready and offer > least and self._all.poll(offer - least):
+            ready = self._control.poll(0)
+            if not ready:
+                return False
+        if not ready and self._sleep > max(offer, least) and self._all.poll(self._sleep - max(offer, least)):
             ready = self._control.poll(0)
         if ready:
             self._sleep = _SHORTEST
         self._serve(ready)
+        return True
+
+    def _rest(self, cost: float) -> float:
+        return min(cost * _IDLE_SHARE, _LONGEST_REST)
 
     def _serve(self, ready: list[tuple[int, int]]) -> None:
         for number, mask in ready:

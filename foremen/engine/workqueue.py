@@ -85,6 +85,7 @@ class WorkQueue:
         self._next_look = 0.0
         self.idle = True  # the last turn did all there was to do
         self.idle_cost = 0.0  # s, of a pass that found nothing to do
+        self.listening_cost = 0.0  # s, of one that offered nothing to anybody either
         self._queue = self._create(options)
         self.port: int = lib.work_queue_port(self._queue)
         self.version = self._read_version()
@@ -187,29 +188,39 @@ class WorkQueue:
             raise EngineError(f"Work Queue lost task {tag}")
         return self._finish(task, handle, ("cancelled", ""))
 
-    def turn(self) -> list[Union[StateChange, Result]]:
-        """Do what is pending and tell what came of it. ``idle`` says whether everything was done."""
+    def turn(self, offer: bool = True) -> list[Union[StateChange, Result]]:
+        """Do what is pending and tell what came of it. ``idle`` says whether everything was done.
+
+        Without ``offer`` workers are only listened to: the library holds every task that it offers against every worker.
+        """
         events: list[Union[StateChange, Result]] = []
         begin = time.monotonic()
         self.idle = False
+        self._lib.awq_offer(offer)
         while True:
             spent = time.thread_time()  # CPU: on a busy machine the clock would say too much
-            handle = self._lib.work_queue_wait(self._queue, 1)  # the least it takes; returns when all is done
+            handle = self._lib.work_queue_wait(
+                self._queue, 1
+            )  # the least it takes; returns after a pass that found nothing to do
             now = time.monotonic()
-            if handle == self._null:
+            if handle != self._null:
+                self._end(handle, events)
+            elif not self._lib.awq_spoken():  # it hears one line of each worker in a pass
                 self.idle = True
                 break
-            self._end(handle, events)
             if now - begin > _TURN:
                 break
         self._lib.awq_flush()
-        looks = now >= self._next_look
+        looks = offer and now >= self._next_look
         if looks and self._waiting:
             self._look(events)
             looked = time.monotonic()
             self._next_look = looked + (looked - now) * _LOOK_SHARE
-        if self.idle and not events and (looks or not self._waiting):
-            self.idle_cost = time.thread_time() - spent
+        if self.idle and not events:
+            if not offer:
+                self.listening_cost = time.thread_time() - spent
+            elif looks or not self._waiting:
+                self.idle_cost = time.thread_time() - spent
         return events
 
     def _look(self, events: list[Union[StateChange, Result]]) -> None:

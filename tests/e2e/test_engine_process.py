@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import stat
+import statistics
 import subprocess
 import sys
 import time
@@ -286,3 +287,18 @@ def test_a_worker_that_goes_while_it_is_sent_to(real, tmp_path: Path) -> None:
     real.lose_worker("")
     ended = rig.results(client, 4)
     assert sorted((one.tag, one.outcome) for one in ended) == [(f"9.{number}#1", "done") for number in range(4)]
+
+
+def test_a_worker_is_heard_while_many_wait(real) -> None:
+    """An offer of 3,000 tasks that nobody can run is not made each time that a worker says a line, nor waited for by what it says."""
+    client = real.client()
+    for number in range(3000):
+        client.submit(TaskSpec(f"2.{number}#1", "true", cores=1000))
+    rig.hear(client, lambda all_: any(isinstance(e, Pool) and e.waiting == 3000 for e in all_), "3000 waiting")
+    took = []
+    for number in range(10):
+        begin = time.monotonic()
+        client.submit(TaskSpec(f"3.{number}#1", "sleep 0.3", priority=1))
+        rig.result(client, f"3.{number}#1")
+        took.append(time.monotonic() - begin)
+    assert statistics.median(took) < 0.45, took
