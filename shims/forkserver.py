@@ -57,6 +57,9 @@ _MOST = 1 << 23  # bytes; execve(2) takes less
 _BACKLOG = 1024
 _STREAMS = 3
 _RIGHTS = (b"Uid:", b"Gid:", b"Groups:", b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:")
+_SIGNALS = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCHLD,
+)  # fmt: skip
 _NAMESPACES = ("mnt", "pid", "user", "net", "uts")
 
 
@@ -181,7 +184,7 @@ def _agreed(connection: socket.socket, prefix: str) -> str:
         if connection.recv(1) != b"g":
             return ""
         _end_with(connection)
-    except (Unlike, ConnectionError, TimeoutError):
+    except (Unlike, ConnectionError, TimeoutError, KeyboardInterrupt):
         return ""
     except BaseException:  # noqa: BLE001 - told; the launcher runs the command
         traceback.print_exc()
@@ -246,7 +249,8 @@ def _rights(process: int | str) -> tuple[list[bytes], bool]:
 
 def _become(request: Request, descriptors: list[int]) -> None:
     """Take over all that the client is. OSError, Unlike: this process is of no use any more."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for name in _SIGNALS:  # whatever they are to our master; what the client ignores is not passed on to us
+        signal.signal(name, signal.default_int_handler if name == signal.SIGINT else signal.SIG_DFL)
     os.environb.clear()
     os.environb.update(request.environment)
     time.tzset()

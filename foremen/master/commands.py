@@ -24,7 +24,7 @@ Starter = Callable[[Sequence[str]], "subprocess.Popen[bytes]"]
 
 def command_of(spool: Spool) -> list[str]:
     """What starts the fork server of this installation; empty where it has no launchers (``scripts/install`` makes them)."""
-    prefix = os.path.dirname(os.path.dirname(sys.prefix))
+    prefix = os.path.realpath(os.path.dirname(os.path.dirname(sys.prefix)))
     if not os.path.isdir(f"{prefix}/lib/commands"):
         return []
     return [sys.executable, "-X", "utf8", "-I", "-m", "shims.forkserver", spool.root, prefix]

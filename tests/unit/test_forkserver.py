@@ -119,12 +119,12 @@ class Site:
         self.log = (folder / "log").open("wb+")
         self.server: Optional[subprocess.Popen[bytes]] = None
 
-    def start(self) -> None:
+    def start(self, **options: Any) -> None:
         """Start a server, and wait until it listens."""
         before = self._socket()
         self.server = subprocess.Popen(
             [sys.executable, "-X", "utf8", "-I", "-c", SERVER.format(**self.place), self.spool.root, str(self.prefix)],
-            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, start_new_session=True, cwd="/",
+            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, start_new_session=True, cwd="/", **options,
         )  # fmt: skip
         rig.until(lambda: self._socket() not in (0, before), f"the server's socket; it says {self.said()}")
 
@@ -169,12 +169,16 @@ class Site:
         """Who runs the probe."""
         return str(self.facts(*words, **options)["way"])
 
-    def stop(self) -> None:
+    def stop_server(self) -> None:
         """End the server as its master does."""
         if self.server is not None and self.server.stdin is not None:
             self.server.stdin.close()
             self.server.wait(30)
             self.server = None
+
+    def stop(self) -> None:
+        """End everything."""
+        self.stop_server()
         self.log.close()
 
 
@@ -333,6 +337,23 @@ def test_signals_reach_the_command(site: Site, number: int, status: int) -> None
     rig.until(lambda: not rig.alive(child), "the child's end")
 
 
+def test_a_master_in_the_background(site: Site) -> None:
+    """A shell without job control starts it with signals ignored; its fork server's children do not ignore them."""
+    site.stop_server()
+    site.start(
+        preexec_fn=lambda: [
+            signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+        ]
+    )
+    alike(site)
+    for number, status in ((signal.SIGINT, 130), (signal.SIGQUIT, -signal.SIGQUIT)):
+        command, child = sleeping(site)
+        command.send_signal(number)
+        command.communicate(timeout=60)
+        assert command.returncode == status
+        rig.until(lambda pid=child: not rig.alive(pid), "the child's end")
+
+
 def test_kill_of_the_launcher_ends_the_command(site: Site) -> None:
     """Who kills what he started does not want it to go on."""
     command, child = sleeping(site)
@@ -362,7 +383,7 @@ def test_ignored_signals_stay_ignored(site: Site) -> None:
 def test_commands_outlive_the_server(site: Site) -> None:
     """A master that ends does not end what its fork server's children do."""
     command, child = sleeping(site)
-    site.stop()
+    site.stop_server()
     assert rig.alive(child)
     command.terminate()
     command.communicate(timeout=60)
@@ -392,7 +413,7 @@ def test_server_takes_its_socket_along(site: Site) -> None:
     first.stdin.close()
     assert first.wait(30) == 0
     assert site.way() == SERVED
-    site.stop()
+    site.stop_server()
     assert not os.path.exists(site.spool.commands_socket)
 
 
