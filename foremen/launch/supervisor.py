@@ -76,7 +76,7 @@ class Supervisor:
         self._read_plan(now)
         self._read_drains()
         self._publish_features()
-        self._judge(now)
+        self.judge(now)
         whole = self._world(now)
         look = decide.decide_worker if self.plan.kind == "workers" else decide.decide_foreman
         self._watch.look(self._watched())
@@ -113,12 +113,14 @@ class Supervisor:
         overdue = -1.0 if until is None else self.door.epoch() - until
         return replace(world, shunned=True, overdue=max(world.overdue, overdue))
 
-    def _judge(self, now: float) -> None:
-        """How pilots end on this node; read before the folders of the dead are removed."""
+    def judge(self, now: float) -> bool:
+        """How pilots end on this node, read before the folders of the dead are removed; whether that begins a quarantine."""
         ends = self._ends.look([flags(record.life) for record in self.records.values()], now)
         before, self._guard = self._guard, guard.judge(self._guard, ends, now, self.plan.limits)
-        if self._guard.until > before.until:
-            say(f"{self._guard.note(now, self.plan.limits)}: no pilots here for {self._guard.until - now:.0f} s")
+        if self._guard.until <= before.until:
+            return False
+        say(f"{self._guard.note(now, self.plan.limits)}: no pilots here for {self._guard.until - now:.0f} s")
+        return True
 
     def _until(self) -> float | None:
         """When all must have left (epoch): the drain's deadline or the end of the batch job, whichever is first."""
@@ -421,8 +423,18 @@ def run(supervisor: Supervisor) -> None:
         signal.signal(number, wake)
     supervisor.adopt()
     while supervisor.step():
-        if select.select([reader], [], [], supervisor.pause)[0]:
+        _rest(supervisor, reader)
+
+
+def _rest(supervisor: Supervisor, reader: int) -> None:
+    """Until the next round is due, a signal comes, or a quarantine begins: a black hole takes a hundred pilots a second."""
+    until = time.monotonic() + supervisor.pause
+    while (left := until - time.monotonic()) > 0:
+        if select.select([reader], [], [], min(left, _QUICK_STEP))[0]:
             os.read(reader, 4096)
+            return
+        if supervisor.judge(supervisor.door.now()):
+            return
 
 
 def main(arguments: list[str]) -> int:
