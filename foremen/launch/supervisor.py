@@ -31,6 +31,7 @@ from foremen.launch.watch import Watch
 
 _STEP = 1.0
 _QUICK_STEP = 0.1
+_GUARD_STEP = 0.05  # between two looks at how pilots end
 _LOCK_WAIT = 10.0
 _PROBE_AGE = 2.0
 _COUNT_EVERY = 10.0  # seconds between two counts of a foreman's connections
@@ -430,7 +431,7 @@ def _rest(supervisor: Supervisor, reader: int) -> None:
     """Until the next round is due, a signal comes, or a quarantine begins: a black hole takes a hundred pilots a second."""
     until = time.monotonic() + supervisor.pause
     while (left := until - time.monotonic()) > 0:
-        if select.select([reader], [], [], min(left, _QUICK_STEP))[0]:
+        if select.select([reader], [], [], min(left, _GUARD_STEP))[0]:
             os.read(reader, 4096)
             return
         if supervisor.judge(supervisor.door.now()):
