@@ -222,22 +222,24 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 def _check(connection: socket.socket, request: Request, prefix: str) -> None:
     """Unlike, for a client that is more or less than what this process can be."""
-    client = peer(connection)
+    client, _ = peer(connection)
     if request.name not in COMMANDS or request.prefix != prefix:
         raise Unlike
     if request.nice < os.getpriority(os.PRIO_PROCESS, 0):
         raise Unlike
     try:
         (theirs, filtered), (ours, we_are) = _rights(client), _rights("self")
-        if theirs != ours or (filtered and not we_are):
-            raise Unlike
-        for name in _NAMESPACES:
-            if os.readlink(f"/proc/{client}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
-                raise Unlike
-        if not os.path.samestat(os.stat(f"/proc/{client}/root"), os.stat("/")):
-            raise Unlike
+        alike = theirs == ours and we_are >= filtered and _surroundings(client) == _surroundings("self")
     except OSError:
         raise Unlike from None
+    if not alike:
+        raise Unlike
+
+
+def _surroundings(process: int | str) -> tuple[list[str], int, int]:
+    """The namespaces and the root folder of a process. OSError."""
+    root = os.stat(f"/proc/{process}/root")
+    return [os.readlink(f"/proc/{process}/ns/{name}") for name in _NAMESPACES], root.st_dev, root.st_ino
 
 
 def _rights(process: int | str) -> tuple[list[bytes], bool]:

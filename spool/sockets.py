@@ -47,7 +47,9 @@ def connect(folder: str, name: str) -> socket.socket:
     return connection
 
 
-def peer(connection: socket.socket) -> int:
-    """The number of the process that connected; 0, when it has none in our PID namespace. OSError."""
-    pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return int(pid)
+def peer(connection: socket.socket) -> tuple[int, int]:
+    """Who connected: the process (0, when it has no number in our PID namespace) and its user. OSError."""
+    pid, user, _group = _CREDENTIALS.unpack(
+        connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    )
+    return pid, user

@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from typing import Callable, Optional, Protocol, Union
@@ -36,6 +35,7 @@ from foremen.engine.protocol import (
     decode_request,
     encode,
 )  # fmt: skip
+from spool import sockets
 
 _FULL = 4 * 2**20  # bytes that may wait for a master to read them
 _READ = 256 * 1024
@@ -244,7 +244,7 @@ class Service:
         except OSError as error:
             log(f"cannot accept a connection: {error.strerror}")
             return
-        _pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        _, uid = sockets.peer(connection)
         strangers = [peer for peer in self._peers.values() if peer is not self._master]
         if uid != os.geteuid() or len(strangers) >= _MOST_STRANGERS:
             log(f"refused a connection of user {uid}; {len(strangers)} others have said nothing yet")
