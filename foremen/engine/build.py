@@ -60,7 +60,8 @@ void work_queue_specify_name(struct work_queue *q, const char *name);
 void work_queue_specify_catalog_server(struct work_queue *q, const char *hostname, int port);
 int work_queue_specify_password_file(struct work_queue *q, const char *file);
 int work_queue_submit(struct work_queue *q, struct work_queue_task *t);
-struct work_queue_task *work_queue_wait(struct work_queue *q, int timeout);
+int awq_index(struct work_queue *q);
+struct work_queue_task *awq_wait(struct work_queue *q, int seconds);
 struct work_queue_task *work_queue_cancel_by_taskid(struct work_queue *q, int id);
 int work_queue_task_state(struct work_queue *q, int taskid);
 void work_queue_get_stats(struct work_queue *q, struct work_queue_stats *s);
@@ -91,13 +92,19 @@ int awq_spoken(void);
 # the worker or foreman that sent it, with all that runs there, and again at every new try: our link_stream_to_fd() reads
 # such a file to its end and removes what there is of it, so that the task ends and its output is missing. It sends a task in
 # some thirty messages, each a system call and a packet that wakes who gets it: what goes to one worker without a pause is held,
-# and sent when the library waits, reads, turns to another worker, or comes back to us. It hears one line of each worker in a pass, and
-# in every pass it holds each waiting task against each worker, which costs a hundred times as much: a pass in which somebody speaks,
-# or that is for listening only, finds its list of waiting tasks empty.
+# and sent when the library waits, reads, turns to another worker, or comes back to us.
+_SOURCES = ("workqueue.c", "states.c", "offers.c")
 _HELD = ("link_putlstring", "link_write", "link_stream_from_fd")  # what sends
-_SENT_BEFORE = ("link_readline", "link_read", "link_poll", "link_soak", "link_usleep", "link_close")
-_WAITING = ("cctools_list_push_priority", "cctools_list_next_item")
-_WRAPPED = ("bind", "link_stream_to_fd", "check_disk_space_for_filesize", *_HELD, *_SENT_BEFORE, *_WAITING)
+_SENT_BEFORE = ("link_readline", "link_read", "link_soak", "link_usleep", "link_close")
+_TABLES = tuple(f"itable_{name}" for name in ("firstkey", "nextkey", "lookup", "insert", "remove"))
+_REPORTS = ("jx_object", "jx_array", "rmsummary_print_string")
+_WAITING = ("link_poll", *[f"cctools_list_{name}" for name in ("push_priority", "first_item", "next_item")])
+_WRAPPED = (
+    "bind", "link_stream_to_fd", "check_disk_space_for_filesize",
+    *_HELD, *_SENT_BEFORE,
+    *_TABLES, *_REPORTS,  # states.c says why
+    *_WAITING,  # offers.c says why
+)  # fmt: skip
 _WRAPS = tuple([f"-Wl,--wrap={name}" for name in _WRAPPED])
 
 
@@ -138,9 +145,13 @@ def cdef(tools: Cctools) -> str:
 
 
 def source() -> str:
-    """The extension's own C (``workqueue.c``), with ``@STAMP@`` where the stamp goes."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "workqueue.c"), encoding="utf-8") as file:
-        return file.read()
+    """The extension's own C, one file behind the other, with ``@STAMP@`` where the stamp goes."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    texts = []
+    for name in _SOURCES:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            texts.append(f'#line 1 "{name}"\n{file.read()}')
+    return "".join(texts)
 
 
 def stamp(tools: Cctools) -> str:

@@ -15,7 +15,6 @@
 #include <cctools.h>
 #include <full_io.h>
 #include <link.h>
-#include <list.h>
 
 void work_queue_enable_process_module(struct work_queue *q);
 void work_queue_broadcast_message(struct work_queue *q, const char *message);
@@ -104,7 +103,6 @@ ssize_t __real_link_write(struct link *link, const char *data, size_t length, ti
 int64_t __real_link_stream_from_fd(struct link *link, int fd, int64_t length, time_t stoptime);
 int __real_link_readline(struct link *link, char *line, size_t length, time_t stoptime);
 ssize_t __real_link_read(struct link *link, char *data, size_t length, time_t stoptime);
-int __real_link_poll(struct link_info *links, int count, int msec);
 int64_t __real_link_soak(struct link *link, int64_t length, time_t stoptime);
 int __real_link_usleep(struct link *link, int usec, int reading, int writing);
 void __real_link_close(struct link *link);
@@ -176,52 +174,6 @@ ssize_t __wrap_link_read(struct link *link, char *data, size_t length, time_t st
 {
 	awq_flush();
 	return __real_link_read(link, data, length, stoptime);
-}
-
-/* The waiting tasks; whether to offer them at all, whether nobody took one last time, whether not to in this pass, and for how many
- * passes that has gone on. Weak: a library without these lists offers in every pass. */
-enum { AWQ_MOST_UNOFFERED = 32 };
-static struct list *awq_waiting;
-static int awq_offers = 1, awq_fruitless, awq_withheld, awq_unoffered, awq_heard;
-
-void __attribute__((weak)) __real_cctools_list_push_priority(struct list *list, list_priority_t priority, void *item);
-void *__attribute__((weak)) __real_cctools_list_next_item(struct list *list);
-
-static void awq_offer(int yes) { awq_offers = yes; }
-
-/* Whether a worker or foreman spoke in the last pass: it may have said more, which the library has read already. */
-static int awq_spoken(void) { return awq_heard; }
-
-int __wrap_link_poll(struct link_info *links, int count, int msec)
-{
-	int result, i;
-	awq_flush();
-	result = __real_link_poll(links, count, msec);
-	awq_heard = 0;
-	for (i = 1; i < count && result > 0 && !awq_heard; i++) awq_heard = links[i].revents != 0; /* the first is where they come */
-	awq_withheld = !awq_offers || (awq_heard && awq_fruitless && awq_unoffered < AWQ_MOST_UNOFFERED);
-	awq_unoffered = awq_withheld ? awq_unoffered + 1 : 0;
-	return result;
-}
-
-/* Its one use is for the waiting tasks. */
-void __wrap_cctools_list_push_priority(struct list *list, list_priority_t priority, void *item)
-{
-	awq_waiting = list;
-	__real_cctools_list_push_priority(list, priority, item);
-}
-
-void *__wrap_cctools_list_next_item(struct list *list)
-{
-	void *item;
-	if (list != awq_waiting) return __real_cctools_list_next_item(list);
-	if (awq_withheld) {
-		awq_withheld = 0; /* for once: who asks next in this pass does not offer, he counts */
-		return 0;
-	}
-	item = __real_cctools_list_next_item(list);
-	awq_fruitless = !item;
-	return item;
 }
 
 int64_t __wrap_link_soak(struct link *link, int64_t length, time_t stoptime)

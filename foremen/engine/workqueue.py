@@ -113,6 +113,7 @@ class WorkQueue:
             lib.work_queue_specify_name(queue, _bytes(options.project_name))  # a name switches announcing on
         for name, value in _KEEPALIVE.items():
             lib.work_queue_tune(queue, name.encode(), value)
+        lib.awq_index(queue)
         self._make_waits_short(queue)
         return queue
 
@@ -199,9 +200,7 @@ class WorkQueue:
         self._lib.awq_offer(offer)
         while True:
             spent = time.thread_time()  # CPU: on a busy machine the clock would say too much
-            handle = self._lib.work_queue_wait(
-                self._queue, 1
-            )  # the least it takes; returns after a pass that found nothing to do
+            handle = self._lib.awq_wait(self._queue, 1)  # the least; it returns after a pass that found nothing to do
             now = time.monotonic()
             if handle != self._null:
                 self._end(handle, events)
