@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
-import math
 import os
-import shutil
 import stat
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple, Optional, Union
 
-from foremen.master import mishaps, oldform, outbox
+from foremen.master import mishaps, oldform
 from foremen.master.transfer import is_copy
 from spool import ad as ads
-from spool import crash, logfile, numbers, taskfile
+from spool import crash, numbers, taskfile
 from spool.counts import pending_files
 from spool.database import Database
 from spool.errors import AwqError, DamagedTaskFile, SpoolError
 from spool.folder import Spool
-from spool.job import HELD, IDLE, is_number
-from spool.private import wipe, wipe_tree
+from spool.job import HELD, IDLE
 from spool.taskfile import Act, Cluster, Submission
 
 _FILES_A_TURN = 500
 _JOBS_A_TURN = 10_000  # unless one file alone brings more
 _REST = 9  # times what an empty look took
+_TICK = 50_000_000  # ns; the clock of a file system goes in steps of at most 10 ms
+_RELIST = 1.0  # s
 _LONGEST_REST = 5.0  # seconds
 _CLAIMED = "job.claimed."
 _NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-_YOUNG = 60.0  # seconds that an unfinished submission may take between two steps
 _SETTLED = 1.0  # seconds since a foreign file was last written; ours appear whole, by rename
 
 
@@ -74,14 +70,43 @@ class Looks:
         return min(timeout, max(0.0, self._next - now)) if self._owed else timeout
 
 
-def look(spool: Spool, taken: frozenset[str], drain: bool) -> list[str]:
+class Listing:
+    """The names in the queue. An empty one is not listed again until its folder has changed, or a second has passed.
+
+    A change in the same tick of the kernel's clock does not show: only a folder that had not changed for a while is believed.
+    """
+
+    def __init__(self) -> None:
+        self._seen, self._until = -1, 0.0
+
+    def names(self, spool: Spool) -> list[str]:
+        """All of them, oldest first. NotVouched when they cannot be listed."""
+        changed, now = _changed(spool.queue), time.monotonic()
+        if changed == self._seen and now < self._until:
+            return []
+        begun = time.time_ns()
+        names = pending_files(spool)
+        self._seen = changed if not names and begun - changed > _TICK else -1
+        self._until = now + _RELIST
+        return names
+
+
+def _changed(folder: str) -> int:
+    """When it was last changed (ns of the time of day); now, when that cannot be found out."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return time.time_ns()
+
+
+def look(spool: Spool, listing: Listing, taken: frozenset[str], drain: bool) -> list[str]:
     """Names to take up now: submissions first, then the older form, then actions; what is ``taken`` already is not named.
 
     An action is looked for before the submissions are listed anew: whoever wrote it saw the submission, so a listing
     made after it has both. While draining, submissions stay where they are, but for those that an action is about:
     without them it would be done before they come, and have no effect.
     """
-    names = pending_files(spool)
+    names = listing.names(spool)
     acts = [name for name in names if name.endswith(".act")]
     if acts:
         names = pending_files(spool)
@@ -110,7 +135,7 @@ def _acted_on(spool: Spool, acts: Iterable[str], submissions: Iterable[str]) -> 
     """The submissions with clusters that one of the actions is about."""
     wanted: set[int] = set()
     for name in acts:
-        act = _read_or_none(f"{spool.queue}/{name}")
+        act = read_or_none(f"{spool.queue}/{name}")
         if isinstance(act, Act) and act.action != "release":
             if act.everything:
                 return list(submissions)
@@ -119,11 +144,11 @@ def _acted_on(spool: Spool, acts: Iterable[str], submissions: Iterable[str]) -> 
 
 
 def _clusters(path: str) -> set[int]:
-    task = _read_or_none(path)
+    task = read_or_none(path)
     return {cluster.number for cluster in task.clusters} if isinstance(task, Submission) else set()
 
 
-def _read_or_none(path: str) -> Union[Submission, Act, None]:
+def read_or_none(path: str) -> Union[Submission, Act, None]:
     """The task file; None for one that cannot be read: that is found out when it is taken up."""
     try:
         _check_file(path)
@@ -174,106 +199,6 @@ def set_aside(spool: Spool, damaged: Damaged) -> None:
         file.write(damaged.reason + "\n")
     crash.point("rejected.explained")
     os.rename(f"{spool.queue}/{damaged.name}", target)
-
-
-def remove_payload(spool: Spool, cluster: int) -> None:
-    """The copies of a cluster's files, when its last job is gone. Overwritten first, as far as the file system lets us."""
-    folder = spool.payload(cluster)
-    with contextlib.suppress(OSError):  # there is more, or nothing
-        wipe(f"{folder}/executable")  # of a pilot that is all there is: no need to look
-        os.rmdir(folder)
-        return
-    try:
-        wipe_tree(folder)
-    except FileNotFoundError:
-        return
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)  # what can be removed; the next sweep tries again
-
-
-def tidy(spool: Spool, archives: Iterable[str], payloads: Collection[int]) -> None:
-    """Remove what committed ends have made unneeded: archives of what came back, copies of clusters (with what else is there)."""
-    folders = {spool.payload(cluster) for cluster in payloads}
-    for path in archives:
-        crash.point("archive.unneeded")
-        if os.path.dirname(path) not in folders:
-            remove_archive(path)
-    for cluster in payloads:
-        crash.point("payload.unneeded")
-        remove_payload(spool, cluster)
-        crash.point("payload.removed")
-
-
-def remove_archive(path: str) -> None:
-    """What came back of an attempt, when it is where it belongs; most attempts have none."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-
-
-def sweep(spool: Spool, database: Database) -> None:
-    """Remove what the dead left: copies of finished clusters, and copies and files in ``tmp/`` of clients that were killed.
-
-    A client at work holds a lock on its copies and is not disturbed. Whoever writes into ``tmp/`` for longer than
-    ``_YOUNG`` seconds finds its file gone, and says that nothing was submitted.
-    """
-    living = database.clusters()
-    lowest = _lowest_waiting(spool)
-    for name in os.listdir(f"{spool.root}/payload"):
-        if is_number(name) and int(name) < lowest and int(name) not in living:
-            _sweep_copies(spool, int(name), database.has_cluster(int(name)))
-    for name in os.listdir(spool.tmp):
-        path = f"{spool.tmp}/{name}"
-        if _age(path) > _YOUNG and not os.path.isdir(path):  # a folder there is the engine's
-            with contextlib.suppress(OSError):  # looked at again in a minute
-                _sweep_unfinished(path)
-
-
-def _sweep_copies(spool: Spool, cluster: int, finished: bool) -> None:
-    """Of a cluster that is not in the queue. Under the lock, so that a client that comes just now finds them gone."""
-    folder = spool.payload(cluster)
-    if not finished and _age(folder) <= _YOUNG:
-        return
-    try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return  # gone meanwhile, or nothing of ours
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Looked for after the lock: a client lets go of its copies when its task file is visible.
-        if finished or cluster < _lowest_waiting(spool):
-            remove_payload(spool, cluster)
-    except BlockingIOError:
-        return  # a client is at work
-    finally:
-        os.close(held)
-
-
-def _sweep_unfinished(path: str) -> None:
-    """A file that somebody died over. What ``condor_submit`` had told the logs of a submission then, is taken back (OSError)."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        os.unlink(path)  # a link, a socket: nothing of ours
-        return
-    with open(fd, "rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        task = _read_or_none(path) if ".submit." in path else None
-        if isinstance(task, Submission):
-            told = [cluster for cluster in task.clusters if logfile.MARK in cluster.ad]
-            outbox.take_back(told, taskfile.NOT_SUBMITTED)
-        os.unlink(path)
-
-
-def _lowest_waiting(spool: Spool) -> float:
-    """The lowest cluster that a task file in the queue begins with; infinity when there is none."""
-    waiting = [int(name.partition("-")[0]) for name in pending_files(spool) if _is_submission(name)]
-    return min(waiting, default=math.inf)
-
-
-def _is_submission(name: str) -> bool:
-    return name.endswith(".submit") and is_number(name.partition("-")[0])
 
 
 def _check_file(path: str) -> None:
@@ -347,11 +272,11 @@ def _copy(executable: str, folder: str) -> None:
 
 def _settled(path: str) -> bool:
     """Not written for a while; a time in the future is a clock's or a ``touch``'s, and does not keep it out for ever."""
-    age = _age(path)
-    return age > _SETTLED or age < -60
+    seconds = age(path)
+    return seconds > _SETTLED or seconds < -60
 
 
-def _age(path: str) -> float:
+def age(path: str) -> float:
     """Seconds since it was last changed; 0 when it has gone."""
     try:
         return time.time() - os.lstat(path).st_mtime

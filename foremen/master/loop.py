@@ -13,13 +13,12 @@ import select
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
 from foremen.engine.client import EngineClient
 from foremen.engine.errors import EngineError, EngineGone
 from foremen.engine.protocol import Cancel, Complaint, Event, Pool, Result, StateChange, TaskSpec
-from foremen.master import historyfile, intake, mishaps, nodes, posting, returns, rounds, statistics, window
+from foremen.master import historyfile, intake, leftovers, mishaps, nodes, posting, returns, rounds, statistics, window
 from foremen.master.given import Effects
 from foremen.master.intake import Damaged
 from foremen.master.jobs import Jobs
@@ -69,10 +68,9 @@ class Master:
         self._published = 0.0
         self._committed, self._pace = 0.0, _PACE
         self._trimmed = 0.0
-        self._looks = intake.Looks()
+        self._looks, self._listing = intake.Looks(), intake.Listing()
         self._unlinked: list[str] = []
-        # Removing a file waits for the disk: in a thread, because nobody waits for it, and a crash leaves it to the sweep.
-        self._tidying = ThreadPoolExecutor(1, "tidy")
+        self._leftovers = leftovers.Leftovers(spool)
         self._db: Database = open_writer(spool)
         self._mishaps = mishaps.Mishaps(doors.say)
         self._posting = posting.Posting(self._db, doors.say, doors.ticks)
@@ -141,7 +139,7 @@ class Master:
                 )
             self._engine.close()
         self._returns.close()
-        self._tidying.shutdown()
+        self._leftovers.close()
         self._db.close()
         os.close(self._wakeup)
 
@@ -200,6 +198,7 @@ class Master:
             self._commit(events, found, verdicts, room, now)
         self.more = bool(self._room()) or bool(names) or self._rounds.busy
         self._engine.flush()
+        self._leftovers.look(self._doors.ticks())
         if due:
             self._db.prove()
             self._publish(now)
@@ -212,7 +211,7 @@ class Master:
         before = self._doors.ticks()
         if not self._looks.due(before):
             return []
-        names = intake.look(self._spool, frozenset(self._taken), os.path.exists(self._spool.drain))
+        names = intake.look(self._spool, self._listing, frozenset(self._taken), os.path.exists(self._spool.drain))
         self._looks.looked(before, self._doors.ticks(), bool(names))
         return names
 
@@ -345,8 +344,7 @@ class Master:
             if taken or effects.events:  # before the task files go: a job is to be found in one of the two
                 self._publish(self._doors.clock())
             self._unlink(taken)
-            if effects.archives or effects.payloads:
-                self._tidying.submit(intake.tidy, self._spool, effects.archives, effects.payloads)
+            self._leftovers.add(effects.archives, effects.payloads)
         for one in damaged:
             if one.error:
                 self._mishaps.tell(f"the task file {one.name} cannot be read", one.error)
@@ -411,7 +409,7 @@ class Master:
     def _tidy(self) -> None:
         """Files that nobody needs any more: what a crash or an error kept from being removed, what dead clients left."""
         self._unlink(sorted(self._taken.difference(self._unlinked)))
-        intake.sweep(self._spool, self._db)
+        self._leftovers.sweep(self._db)
 
 
 def run(

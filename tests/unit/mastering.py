@@ -83,7 +83,8 @@ class Site:
         self.master.more = True
         run(_Quick(self.master), over, self.said.append)  # type: ignore[arg-type]
         assert condition(), f"not in {seconds} s: {self.said}"
-        self.master._tidying.submit(int).result(seconds)  # behind all removals asked for so far
+        self.master._leftovers._remove()
+        self.master._leftovers._thread.submit(int).result(seconds)  # behind all removals asked for so far
 
     def row(self, cluster: int, proc: int = 0) -> JobRow | None:
         """A job in the queue."""

@@ -16,7 +16,7 @@ from foremen.engine.errors import EngineError
 from foremen.engine.process import check_password
 from foremen.launch.errors import LaunchError
 from foremen.launch.plan import check_password as check_at_node
-from foremen.master import intake
+from foremen.master import intake, leftovers
 from shims.payload import Payload
 from spool import numbers, private
 from spool.database import open_writer
@@ -31,7 +31,7 @@ SECRET = b"-----BEGIN PRIVATE KEY-----\n" * 400
 def taken_up(spool: Spool) -> list[str]:
     """What the master makes of the queue: ``ok``, or the reason of a refusal."""
     database = open_writer(spool)
-    names = intake.look(spool, frozenset(), False)
+    names = intake.look(spool, intake.Listing(), frozenset(), False)
     found = intake.read(spool, names, database, "me")
     database.close()
     return [one.reason if isinstance(one, intake.Damaged) else "ok" for one in found]
@@ -163,7 +163,7 @@ def test_the_copy_is_overwritten_before_it_goes(spool: Spool) -> None:
     os.link(elsewhere, folder / "in.1")
     (folder / "in.2").symlink_to(elsewhere)
     held = [os.open(path, os.O_RDONLY) for path in secrets]
-    intake.remove_payload(spool, 12)
+    leftovers.remove_payload(spool, 12)
     assert not folder.exists()
     for number in held:
         assert os.read(number, 1 << 20) == bytes(len(SECRET))

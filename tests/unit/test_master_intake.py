@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from spool_rig import NOBODY, fill
 
-from foremen.master import intake
+from foremen.master import intake, leftovers
 from foremen.master.intake import Damaged, Read
 from spool import ad as ads
 from spool import taskfile
@@ -76,28 +76,28 @@ def test_an_empty_look_is_followed_by_a_rest():
 def test_order(spool):
     """Submissions, then the older form, then actions, each by age."""
     names = [act(spool, clusters=[2]), drop(spool, "job1", ""), submit(spool, 20), submit(spool, 3)]
-    assert intake.look(spool, NONE, drain=False) == [names[3], names[2], names[1], names[0]]
+    assert intake.look(spool, intake.Listing(), NONE, drain=False) == [names[3], names[2], names[1], names[0]]
 
 
 def test_taken_is_not_named(spool):
     """What is committed and perhaps not yet unlinked."""
     names = [submit(spool, 1), act(spool, everything=True), submit(spool, 2)]
-    assert intake.look(spool, frozenset(names[:2]), drain=False) == [names[2]]
+    assert intake.look(spool, intake.Listing(), frozenset(names[:2]), drain=False) == [names[2]]
 
 
 @pytest.mark.parametrize(("age", "settled"), [(0.0, False), (10.0, True), (-10.0, False), (-1e6, True)])
 def test_foreign_files_settle(spool, age, settled):
     """Somebody may still be writing; a date in the far future does not keep a file out for ever."""
     drop(spool, "job1", "", age)
-    assert intake.look(spool, NONE, drain=False) == (["job1"] if settled else [])
+    assert intake.look(spool, intake.Listing(), NONE, drain=False) == (["job1"] if settled else [])
 
 
 def test_many_at_once(spool):
     """500 a turn; actions wait until all submissions before them are in."""
     names = [submit(spool, number) for number in range(1, 502)]
     last = act(spool, everything=True)
-    assert intake.look(spool, NONE, drain=False) == names[:500]
-    assert intake.look(spool, frozenset(names[:500]), drain=False) == [names[500], last]
+    assert intake.look(spool, intake.Listing(), NONE, drain=False) == names[:500]
+    assert intake.look(spool, intake.Listing(), frozenset(names[:500]), drain=False) == [names[500], last]
 
 
 def test_drain(spool):
@@ -105,7 +105,7 @@ def test_drain(spool):
     submit(spool, 1)
     drop(spool, "job1", "")
     names = [act(spool, clusters=[7]), act(spool, "release", everything=True)]
-    assert intake.look(spool, NONE, drain=True) == names
+    assert intake.look(spool, intake.Listing(), NONE, drain=True) == names
 
 
 @pytest.mark.parametrize("about", [{"clusters": [13]}, {"jobs": [(12, 0)]}])
@@ -114,15 +114,15 @@ def test_drain_and_an_action_about_what_waits(spool, about):
     waits = submit(spool, 12, 13)
     submit(spool, 20)
     action = act(spool, **about)
-    assert intake.look(spool, NONE, drain=True) == [waits, action]
+    assert intake.look(spool, intake.Listing(), NONE, drain=True) == [waits, action]
 
 
 def test_drain_and_remove_all(spool):
     """All that waits comes in, to be removed."""
     names = [submit(spool, 1), drop(spool, "job1", ""), act(spool, everything=True)]
-    assert intake.look(spool, NONE, drain=True) == names
+    assert intake.look(spool, intake.Listing(), NONE, drain=True) == names
     drop(spool, "0000000000.act", "damaged")
-    assert intake.look(spool, NONE, drain=True)[:2] == names[:2]
+    assert intake.look(spool, intake.Listing(), NONE, drain=True)[:2] == names[:2]
 
 
 # --- reading
@@ -184,7 +184,9 @@ def test_not_too_many_jobs_in_a_turn(spool, jobs, taken):
     """They are in memory until they are committed: one file at least; what is done about jobs waits until all are there."""
     names = [drop(spool, f"{number:010d}-{count}.submit", "") for number, count in enumerate(jobs, 1)]
     mine = act(spool, jobs=[(1, 0)])
-    assert intake.look(spool, frozenset(), False) == names[:taken] + ([mine] if taken == len(jobs) else [])
+    assert intake.look(spool, intake.Listing(), frozenset(), False) == names[:taken] + (
+        [mine] if taken == len(jobs) else []
+    )
 
 
 def test_set_aside_twice(spool):
@@ -248,7 +250,7 @@ def test_older_form_after_a_crash(spool, database, tmp_path):
     """Read but not committed: read again, as another cluster, once."""
     drop(spool, "job1", agent(tmp_path))
     intake.read(spool, ["job1"], database, "alice")
-    again = intake.look(spool, NONE, drain=False)
+    again = intake.look(spool, intake.Listing(), NONE, drain=False)
     (found,) = intake.read(spool, again, database, "alice")
     assert found.task.clusters[0].number == 2
     assert os.listdir(spool.queue) == [found.name]
@@ -285,8 +287,8 @@ def test_payload_is_removed(spool):
     for name, size in (("executable", 5), ("in.0", 3 << 20), ("in.1", 0)):
         Path(spool.payload(1), name).write_bytes(b"x" * size)
     os.mkfifo(f"{spool.payload(1)}/fifo")
-    intake.remove_payload(spool, 1)
-    intake.remove_payload(spool, 1)
+    leftovers.remove_payload(spool, 1)
+    leftovers.remove_payload(spool, 1)
     assert not os.path.exists(spool.payload(1))
 
 
@@ -296,8 +298,28 @@ def test_payload_is_overwritten(spool):
     secret = Path(spool.payload(1), "executable")
     secret.write_bytes(b"private key" * 200000)
     with secret.open("rb") as reader:
-        intake.remove_payload(spool, 1)
+        leftovers.remove_payload(spool, 1)
         assert reader.read() == bytes(11 * 200000)
+
+
+def test_an_empty_queue_is_not_listed_again(spool, monkeypatch):
+    """Until its folder has changed; a folder that changed a moment ago may change again without showing it."""
+    listed = []
+    monkeypatch.setattr(intake, "pending_files", lambda spool: listed.append(1) or os.listdir(spool.queue))
+    listing = intake.Listing()
+    assert (listing.names(spool), listing.names(spool), len(listed)) == ([], [], 2)
+    os.utime(spool.queue, (0, 0))
+    assert (listing.names(spool), listing.names(spool), len(listed)) == ([], [], 3)
+    Path(spool.queue, "job1").touch()
+    os.utime(spool.queue, (0, 1))
+    assert (listing.names(spool), listing.names(spool), len(listed)) == (["job1"], ["job1"], 5)
+    os.unlink(f"{spool.queue}/job1")
+    os.utime(spool.queue, (0, 1))
+    assert (listing.names(spool), listing.names(spool), len(listed)) == ([], [], 6)
+    monkeypatch.setattr(intake, "_RELIST", 0.0)
+    assert (listing.names(spool), len(listed)) == ([], 6)
+    fresh = intake.Listing()
+    assert (fresh.names(spool), fresh.names(spool), len(listed)) == ([], [], 8)
 
 
 def test_sweep(spool):
@@ -323,10 +345,10 @@ def test_sweep(spool):
         os.utime(f"{spool.tmp}/{name}", (time.time() - age,) * 2)
     os.mkdir(f"{spool.tmp}/engine")
     os.utime(f"{spool.tmp}/engine", (0, 0))
-    intake.sweep(spool, database)
+    leftovers.sweep(spool, database)
     assert sorted(os.listdir(f"{spool.root}/payload")) == sorted(["1", "3", "4", "30", "31", "²", "x"])
     assert sorted(os.listdir(spool.tmp)) == ["engine", "young"]
     os.close(at_work)
-    intake.sweep(spool, database)
+    leftovers.sweep(spool, database)
     assert not os.path.exists(spool.payload(4))
     database.close()

@@ -11,7 +11,7 @@ import htcondor2
 import pytest
 from test_condor_submit import clusters, spool, submit
 
-from foremen.master import intake
+from foremen.master import leftovers
 from spool import logfile, taskfile
 from spool.database import open_writer
 
@@ -82,9 +82,9 @@ def test_the_sweep_leaves_a_slow_client_alone(spool):
     database = open_writer(spool)
     with path.open() as held:
         fcntl.flock(held, fcntl.LOCK_SH)
-        intake.sweep(spool, database)
+        leftovers.sweep(spool, database)
         assert (path.exists(), events("log")) == (True, ["000 1.0"])
-    intake.sweep(spool, database)
+    leftovers.sweep(spool, database)
     database.close()
     assert (path.exists(), events("log")) == (False, ["000 1.0", "009 1.0"])
     assert taskfile.NOT_SUBMITTED in Path("log").read_text()
@@ -99,6 +99,6 @@ def test_the_sweep_takes_what_is_no_file_too(spool, tmp_path):
     for name in ("link", "fifo"):
         os.utime(f"{spool.tmp}/{name}", (1, 1), follow_symlinks=False)
     database = open_writer(spool)
-    intake.sweep(spool, database)
+    leftovers.sweep(spool, database)
     database.close()
     assert (os.listdir(spool.tmp), target.read_text()) == ([], "kept")

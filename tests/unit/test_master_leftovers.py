@@ -1,0 +1,80 @@
+"""When the copies of what has ended are removed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from foremen.master.leftovers import Leftovers
+from spool.database import open_writer
+from spool.folder import create_spool
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return create_spool(str(tmp_path / "spool"))
+
+
+def _copies(spool, count: int, first: int = 1) -> list[int]:
+    clusters = list(range(first, first + count))
+    for cluster in clusters:
+        os.mkdir(spool.payload(cluster), 0o700)
+    return clusters
+
+
+def _left(spool, leftovers: Leftovers) -> int:
+    leftovers._thread.submit(int).result(30)  # behind all removals asked for so far
+    return len(os.listdir(f"{spool.root}/payload"))
+
+
+def test_what_ends_now_and_then_goes_within_a_second(spool) -> None:
+    leftovers = Leftovers(spool)
+    leftovers.add([], _copies(spool, 3))
+    leftovers.look(10.0)
+    assert _left(spool, leftovers) == 0
+    leftovers.add([], _copies(spool, 3))
+    leftovers.look(10.9)
+    assert _left(spool, leftovers) == 3
+    leftovers.look(11.0)
+    assert _left(spool, leftovers) == 0
+    leftovers.close()
+
+
+def test_a_burst_is_removed_when_it_is_over(spool) -> None:
+    leftovers = Leftovers(spool)
+    for second in range(3):
+        leftovers.add([], _copies(spool, 100, 1 + 100 * second))
+        leftovers.look(10.0 + second)
+    assert _left(spool, leftovers) == 300
+    leftovers.look(13.0)
+    assert _left(spool, leftovers) == 0
+    leftovers.close()
+
+
+def test_a_burst_without_end_is_removed_too(spool) -> None:
+    leftovers = Leftovers(spool)
+    leftovers.add([], [*_copies(spool, 100), *range(1000, 6000)])
+    leftovers.look(10.0)
+    assert _left(spool, leftovers) == 0
+    leftovers.close()
+
+
+def test_the_end_leaves_nothing(spool) -> None:
+    leftovers = Leftovers(spool)
+    leftovers.add([], _copies(spool, 100))
+    leftovers.look(10.0)
+    leftovers.close()
+    assert not os.listdir(f"{spool.root}/payload")
+
+
+def test_the_sweep_leaves_a_burst_alone(spool) -> None:
+    for cluster in _copies(spool, 101):
+        os.utime(spool.payload(cluster), (0, 0))
+    leftovers = Leftovers(spool)
+    leftovers.add([], list(range(1, 101)))
+    database = open_writer(spool)
+    leftovers.sweep(database)
+    database.close()
+    assert _left(spool, leftovers) == 100
+    leftovers.close()
