@@ -22,42 +22,55 @@ from spool.taskfile import NOT_SUBMITTED, Submission
 
 _YOUNG = 60.0  # seconds that an unfinished submission may take between two steps
 _STEP = 1.0  # seconds between two looks at how many have ended
-_CALM = 20  # ends in that time, up to which their copies go at once
+_CALM = 20  # of what comes in that time goes at once
 _MOST_KEPT = 5000
 
 
 class Leftovers:
-    """What committed ends have made unneeded. It is removed in a thread: that waits for the disk, and nobody waits for it.
+    """What a commit has made unneeded. Copies are removed in a thread: that waits for the disk, and nobody waits for it.
 
-    Copies of what ends in a burst are removed when it is over: ext4 looks for a new inode past all those removed in the last
-    minutes, one by one, so that each output of a hundred pilots a second would wait for copies removed before it. A crash leaves
-    them to the sweep.
+    What comes in a burst is removed when it is over: ext4 looks for a new inode past all those removed in the last minutes, one
+    by one, so that each output of a hundred pilots a second would wait for what was removed before it. A crash leaves it to the
+    sweep.
     """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._thread = ThreadPoolExecutor(1, "leftovers")
         self._clusters: list[int] = []
-        self._before = 0  # how many there were at the last look
+        self._files: list[str] = []
+        self._recent = 0  # since the last look
         self._looked = 0.0
 
-    def add(self, archives: Collection[str], clusters: Collection[int]) -> None:
+    def ended(self, archives: Collection[str], clusters: Collection[int]) -> None:
         """Archives of what came back, which go at once; clusters whose copies go, with what else is there."""
         crash.point("archive.unneeded", archives)
         self._clusters += clusters
+        self._recent += len(clusters)
         folders = {self._spool.payload(cluster) for cluster in clusters}
         alone = [path for path in archives if os.path.dirname(path) not in folders]
         if alone:
-            self._thread.submit(_remove_archives, alone)
+            self._thread.submit(_remove_files, alone)
+
+    def taken(self, name: str) -> None:
+        """A task file that is committed: out of the queue now. OSError."""
+        path = f"{self._spool.queue}/{name}"
+        self._recent += 1
+        if self._recent <= _CALM:
+            os.unlink(path)
+            return
+        aside = f"{self._spool.tmp}/taken.{name}"
+        os.rename(path, aside)
+        self._files.append(aside)
 
     def look(self, now: float) -> None:
-        """Remove copies, if it is time to; to be called often. ``now``: seconds of a clock that never steps."""
+        """Remove what there is, if it is time to; to be called often. ``now``: seconds of a clock that never steps."""
         if now - self._looked < _STEP:
             return
         self._looked = now
-        if len(self._clusters) - self._before <= _CALM or len(self._clusters) > _MOST_KEPT:
+        if self._recent <= _CALM or len(self._clusters) + len(self._files) > _MOST_KEPT:
             self._remove()
-        self._before = len(self._clusters)
+        self._recent = 0
 
     def sweep(self, database: Database) -> None:
         """Remove what the dead left; our own goes in its time."""
@@ -69,14 +82,16 @@ class Leftovers:
         self._thread.shutdown()
 
     def _remove(self) -> None:
-        if self._clusters:
+        if self._clusters or self._files:
             self._thread.submit(_remove_copies, self._spool, self._clusters)
-            self._clusters = []
+            self._thread.submit(_remove_files, self._files)
+            self._clusters, self._files = [], []
 
 
-def _remove_archives(paths: Iterable[str]) -> None:
+def _remove_files(paths: Iterable[str]) -> None:
     for path in paths:
-        remove_archive(path)
+        with contextlib.suppress(OSError):  # not there, as most archives; or the next sweep tries again
+            os.unlink(path)
 
 
 def _remove_copies(spool: Spool, clusters: Iterable[int]) -> None:
@@ -99,14 +114,6 @@ def remove_payload(spool: Spool, cluster: int) -> None:
         return
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)  # what can be removed; the next sweep tries again
-
-
-def remove_archive(path: str) -> None:
-    """What came back of an attempt, when it is where it belongs; most attempts have none."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 def sweep(spool: Spool, database: Database, but: Collection[int] = ()) -> None:

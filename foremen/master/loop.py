@@ -344,7 +344,7 @@ class Master:
             if taken or effects.events:  # before the task files go: a job is to be found in one of the two
                 self._publish(self._doors.clock())
             self._unlink(taken)
-            self._leftovers.add(effects.archives, effects.payloads)
+            self._leftovers.ended(effects.archives, effects.payloads)
         for one in damaged:
             if one.error:
                 self._mishaps.tell(f"the task file {one.name} cannot be read", one.error)
@@ -366,9 +366,9 @@ class Master:
     def _unlink(self, names: list[str]) -> None:
         for name in names:
             try:
-                os.unlink(f"{self._spool.queue}/{name}")
+                self._leftovers.taken(name)
             except FileNotFoundError:
-                pass  # unlinked before the crash that this start follows
+                pass  # it went before the crash that this start follows
             except OSError as error:
                 self._doors.say(f"cannot remove the task file {name}, which is committed: {error.strerror}")
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -30,10 +31,10 @@ def _left(spool, leftovers: Leftovers) -> int:
 
 def test_what_ends_now_and_then_goes_within_a_second(spool) -> None:
     leftovers = Leftovers(spool)
-    leftovers.add([], _copies(spool, 3))
+    leftovers.ended([], _copies(spool, 3))
     leftovers.look(10.0)
     assert _left(spool, leftovers) == 0
-    leftovers.add([], _copies(spool, 3))
+    leftovers.ended([], _copies(spool, 3))
     leftovers.look(10.9)
     assert _left(spool, leftovers) == 3
     leftovers.look(11.0)
@@ -44,7 +45,7 @@ def test_what_ends_now_and_then_goes_within_a_second(spool) -> None:
 def test_a_burst_is_removed_when_it_is_over(spool) -> None:
     leftovers = Leftovers(spool)
     for second in range(3):
-        leftovers.add([], _copies(spool, 100, 1 + 100 * second))
+        leftovers.ended([], _copies(spool, 100, 1 + 100 * second))
         leftovers.look(10.0 + second)
     assert _left(spool, leftovers) == 300
     leftovers.look(13.0)
@@ -54,7 +55,7 @@ def test_a_burst_is_removed_when_it_is_over(spool) -> None:
 
 def test_a_burst_without_end_is_removed_too(spool) -> None:
     leftovers = Leftovers(spool)
-    leftovers.add([], [*_copies(spool, 100), *range(1000, 6000)])
+    leftovers.ended([], [*_copies(spool, 100), *range(1000, 6000)])
     leftovers.look(10.0)
     assert _left(spool, leftovers) == 0
     leftovers.close()
@@ -62,7 +63,7 @@ def test_a_burst_without_end_is_removed_too(spool) -> None:
 
 def test_the_end_leaves_nothing(spool) -> None:
     leftovers = Leftovers(spool)
-    leftovers.add([], _copies(spool, 100))
+    leftovers.ended([], _copies(spool, 100))
     leftovers.look(10.0)
     leftovers.close()
     assert not os.listdir(f"{spool.root}/payload")
@@ -72,9 +73,29 @@ def test_the_sweep_leaves_a_burst_alone(spool) -> None:
     for cluster in _copies(spool, 101):
         os.utime(spool.payload(cluster), (0, 0))
     leftovers = Leftovers(spool)
-    leftovers.add([], list(range(1, 101)))
+    leftovers.ended([], list(range(1, 101)))
     database = open_writer(spool)
     leftovers.sweep(database)
     database.close()
     assert _left(spool, leftovers) == 100
+    leftovers.close()
+
+
+def test_task_files_leave_the_queue_at_once(spool) -> None:
+    """In a burst they are put aside, and removed when it is over."""
+    names = [f"{number:010d}-1.submit" for number in range(1, 101)]
+    for name in names:
+        Path(spool.queue, name).touch()
+    leftovers = Leftovers(spool)
+    for name in names:
+        leftovers.taken(name)
+    assert not os.listdir(spool.queue)
+    assert len(os.listdir(spool.tmp)) == 80
+    with pytest.raises(FileNotFoundError):
+        leftovers.taken(names[0])
+    leftovers.look(10.0)
+    assert len(os.listdir(spool.tmp)) == 80
+    leftovers.look(11.0)
+    assert _left(spool, leftovers) == 0
+    assert not os.listdir(spool.tmp)
     leftovers.close()
