@@ -175,7 +175,9 @@ def _agreed(connection: socket.socket, prefix: str) -> str:
     """The command's name, when client and child agree that it is the child that runs it; "" when not: nothing has been done."""
     try:
         connection.settimeout(_PATIENCE)
-        os.setpgid(0, 0)  # the launcher passes signals on to all that the command starts
+        # The launcher passes signals on to all that the command starts. A session, not only a group: Linux shares the CPU among sessions
+        # (autogroup), and all commands would have the share of one.
+        os.setsid()
         connection.sendall(_NUMBER.pack(os.getpid()))
         request, descriptors = _received(connection)
         _check(connection, request, prefix)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import multiprocessing
+import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
 from benching import load
 from benching.bench import Bench
@@ -21,6 +23,13 @@ _MORE_CORES = 240  # for those: a pilot's start and end take their time too
 _SLOWEST = 0.3  # s that a condor_submit may take
 _BUSY = 0.1  # of a core when nothing happens
 _ROUNDS = 5
+_CLIENTS = 16
+_SILENT: dict[str, object] = {"output": "/dev/null", "error": "/dev/null"}
+_SLEEP: dict[str, object] = {
+    "executable": "/bin/sleep",
+    "arguments": "1",
+    "transfer_executable": "false",
+}  # a pilot of one second
 
 
 def full(bench: Bench) -> Iterator[Row]:
@@ -36,7 +45,7 @@ def full(bench: Bench) -> Iterator[Row]:
         say(f"full: {scale.many} jobs more")
         rig.timed(
             [rig.tool("condor_submit")],
-            load.description(rig, load.SECOND, scale.many, output="/dev/null", error="/dev/null"),
+            load.description(rig, load.SECOND, scale.many, **_SILENT, **_SLEEP),
         )
         site.waits(shape.total + scale.many)
         yield from _forms(before, _asked(bench), shape.total, scale.many)
@@ -88,11 +97,15 @@ def _busy(bench: Bench, site: Site, pool: Pool) -> Iterator[Row]:
     total = site.counts().total
     wait(lambda: site.counts().total < total - _MORE_CORES, 120, "pilots that end")
     say(f"full: {_SUBMITS} condor_submit a second for {scale.load_seconds:.0f} s while pilots end")
-    text = load.description(rig, load.SECOND, output="/dev/null", error="/dev/null")
-    begun, before = time.monotonic(), site.counts().total
-    submits = _submits(bench, text)
-    took = time.monotonic() - begun
-    ended = (before + len(submits) - site.counts().total) / took
+    (rig.work / "load.submit").write_bytes(load.description(rig, load.SECOND, 1, **_SILENT))
+    with multiprocessing.get_context("fork").Pool(_CLIENTS) as clients:
+        begin = time.monotonic() + 1.0
+        parts = clients.map_async(_submitted, _shares(bench, begin), 1)
+        time.sleep(begin - time.monotonic())
+        before = site.counts().total
+        submits = [seconds for part in parts.get() for seconds in part]
+        took = time.monotonic() - begin
+        ended = (before + len(submits) - site.counts().total) / took
     least = [Aim(number, most=False, of_ratio=False) for number in (0.98 * _SUBMITS, _ENDS)]
     yield alone("full", "condor_submit a second", "/s", [len(submits) / took], least[0])
     yield alone("full", "pilots that end a second meanwhile", "/s", [ended], least[1])
@@ -101,19 +114,38 @@ def _busy(bench: Bench, site: Site, pool: Pool) -> Iterator[Row]:
     yield alone("full", "condor_submit meanwhile: the slowest", "ms", [max(submits)], Aim(_SLOWEST, of_ratio=False))
 
 
-def _submits(bench: Bench, text: bytes) -> list[float]:
-    """Seconds of each condor_submit; one is begun every 1/50 s, whether those before have ended or not."""
-    count = int(bench.scale.load_seconds * _SUBMITS)
-    command, env = [bench.rig.tool("condor_submit")], bench.rig.env
-    begun = time.monotonic()
+class _Share(NamedTuple):
+    """What one of the clients submits: the times are seconds of the monotonic clock."""
 
-    def submit(number: int) -> float:
-        time.sleep(max(0.0, begun + number / _SUBMITS - time.monotonic()))
-        started = time.perf_counter()
-        done = subprocess.run(command, input=text, env=env, capture_output=True, check=False)
-        if done.returncode:
-            raise BenchError(f"condor_submit under load: {done.stderr.decode()[-500:]}")
-        return time.perf_counter() - started
+    command: str
+    env: dict[str, str]
+    folder: Path
+    times: list[float]
 
-    with ThreadPoolExecutor(16) as pool:
-        return list(pool.map(submit, range(count)))
+
+def _shares(bench: Bench, begin: float) -> list[_Share]:
+    """One condor_submit is begun every 1/50 s, as long as not all clients wait for one that they have begun."""
+    rig = bench.rig
+    times = [begin + number / _SUBMITS for number in range(int(bench.scale.load_seconds * _SUBMITS))]
+    return [_Share(rig.tool("condor_submit"), rig.env, rig.work, times[first::_CLIENTS]) for first in range(_CLIENTS)]
+
+
+def _submitted(share: _Share) -> list[float]:
+    """Seconds of each, in a process of its own. Each is in a session of its own, as those of different users are.
+
+    Linux shares the CPU among sessions (autogroup): all of them together would have the share of one.
+    """
+    streams = [
+        (os.POSIX_SPAWN_OPEN, 0, str(share.folder / "load.submit"), os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, str(share.folder / "load.errors"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+    ]
+    found = []
+    for due in share.times:
+        time.sleep(max(0.0, due - time.monotonic()))
+        began = time.monotonic()
+        process = os.posix_spawn(share.command, [share.command], share.env, file_actions=streams, setsid=True)
+        if os.waitpid(process, 0)[1]:
+            raise BenchError(f"condor_submit under load: {(share.folder / 'load.errors').read_text()[-500:]}")
+        found.append(time.monotonic() - began)
+    return found

@@ -169,6 +169,15 @@ def test_signals_reach_the_command(site: Site, number: int, status: int) -> None
     rig.until(lambda: not rig.alive(child), "the child's end")
 
 
+def test_a_session_for_each_command(site: Site) -> None:
+    """Linux shares the CPU among sessions: fifty commands in the session of the master would have the share of one pilot."""
+    commands = [sleeping(site) for _ in range(2)]
+    assert [os.getsid(child) for _, child in commands] == [child for _, child in commands]
+    for command, _ in commands:
+        command.kill()
+        command.communicate(timeout=60)
+
+
 def test_a_master_in_the_background(site: Site) -> None:
     """A shell without job control starts it with signals ignored; its fork server's children do not ignore them."""
     site.stop_server()
