@@ -362,6 +362,14 @@ def test_it_leads_its_group(sandbox, leads):
     assert rest == b"".join(os.fsencode(word) + b"\0" for word in nasty)
 
 
+def test_the_starter_stays_in_the_session(sandbox):
+    """Linux shares the CPU among sessions: a pilot in one of its own would have as much as its worker with all the others."""
+    sandbox.agent("read -r a b c d group session rest < /proc/$PPID/stat; echo $session")
+    as_worker_does(sandbox, []).communicate(timeout=60)
+    stayed = int(sandbox.read("out")) == os.getsid(0)
+    assert stayed or not sandbox.is_starter
+
+
 def test_a_kill_of_the_group_ends_the_pilot(sandbox):
     """As a worker kills, seconds after the start: launch script and pilot are gone."""
     sandbox.agent("echo $$; exec sleep 300")
