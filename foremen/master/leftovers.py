@@ -54,14 +54,14 @@ class Leftovers:
 
     def taken(self, name: str) -> None:
         """A task file that is committed: out of the queue now. OSError."""
-        path = f"{self._spool.queue}/{name}"
+        path, aside = f"{self._spool.queue}/{name}", f"{self._spool.tmp}/taken.{name}"
         self._recent += 1
-        if self._recent <= _CALM:
-            os.unlink(path)
-            return
-        aside = f"{self._spool.tmp}/taken.{name}"
-        os.rename(path, aside)
-        self._files.append(aside)
+        if self._recent > _CALM:
+            with contextlib.suppress(OSError):  # no room for another name: it goes now
+                os.rename(path, aside)
+                self._files.append(aside)
+                return
+        os.unlink(path)
 
     def look(self, now: float) -> None:
         """Remove what there is, if it is time to; to be called often. ``now``: seconds of a clock that never steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -98,4 +99,17 @@ def test_task_files_leave_the_queue_at_once(spool) -> None:
     leftovers.look(11.0)
     assert _left(spool, leftovers) == 0
     assert not os.listdir(spool.tmp)
+    leftovers.close()
+
+
+def test_without_room_for_another_name_task_files_go_at_once(spool, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "rename", full)
+    leftovers = Leftovers(spool)
+    for number in range(1, 101):
+        Path(spool.queue, f"{number:010d}-1.submit").touch()
+        leftovers.taken(f"{number:010d}-1.submit")
+    assert not os.listdir(spool.queue)
     leftovers.close()
