@@ -79,6 +79,15 @@ class Request(NamedTuple):
     limits: list[tuple[int, int]]
 
 
+class Being(NamedTuple):
+    """What a process is, and a child of ours cannot become: rights, namespaces, root folder, whether its system calls are filtered."""
+
+    rights: list[bytes]
+    namespaces: list[str]
+    root: tuple[int, int]
+    filtered: bool
+
+
 def main(argv: list[str]) -> int:
     """Serve a spool's commands until stdin ends."""
     root, prefix = argv
@@ -106,6 +115,7 @@ def main(argv: list[str]) -> int:
 def _listen(listener: socket.socket, prefix: str, version: tuple[int, int]) -> None:
     """A child for everyone who comes, until there is a reason to end."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended: they tell their client
+    ours = _being("self")
     while True:
         ready, _, _ = select.select([sys.stdin, listener], [], [])
         if sys.stdin in ready or _version(prefix) != version:
@@ -117,7 +127,7 @@ def _listen(listener: socket.socket, prefix: str, version: tuple[int, int]) -> N
         with connection:
             if _forked() == 0:
                 listener.close()
-                _serve(connection, prefix)
+                _serve(connection, prefix, ours)
 
 
 def _forked() -> int:
@@ -154,9 +164,9 @@ def _version(prefix: str) -> Optional[tuple[int, int]]:
 # --- a child -------------------------------------------------------------------------------------------------------------------
 
 
-def _serve(connection: socket.socket, prefix: str) -> NoReturn:
+def _serve(connection: socket.socket, prefix: str, ours: Being) -> NoReturn:
     """Become the client of a connection, run its command, tell how it ended."""
-    name = _agreed(connection, prefix)
+    name = _agreed(connection, prefix, ours)
     if not name:
         os._exit(0)
     try:
@@ -171,7 +181,7 @@ def _serve(connection: socket.socket, prefix: str) -> NoReturn:
     os._exit(0)
 
 
-def _agreed(connection: socket.socket, prefix: str) -> str:
+def _agreed(connection: socket.socket, prefix: str, ours: Being) -> str:
     """The command's name, when client and child agree that it is the child that runs it; "" when not: nothing has been done."""
     try:
         connection.settimeout(_PATIENCE)
@@ -180,7 +190,7 @@ def _agreed(connection: socket.socket, prefix: str) -> str:
         os.setsid()
         connection.sendall(_NUMBER.pack(os.getpid()))
         request, descriptors = _received(connection)
-        _check(connection, request, prefix)
+        _check(connection, request, prefix, ours)
         _become(request, descriptors)
         connection.sendall(b"r")
         if connection.recv(1) != b"g":
@@ -222,7 +232,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def _check(connection: socket.socket, request: Request, prefix: str) -> None:
+def _check(connection: socket.socket, request: Request, prefix: str, ours: Being) -> None:
     """Unlike, for a client that is more or less than what this process can be."""
     client, _ = peer(connection)
     if request.name not in COMMANDS or request.prefix != prefix:
@@ -230,25 +240,24 @@ def _check(connection: socket.socket, request: Request, prefix: str) -> None:
     if request.nice < os.getpriority(os.PRIO_PROCESS, 0):
         raise Unlike
     try:
-        (theirs, filtered), (ours, we_are) = _rights(client), _rights("self")
-        alike = theirs == ours and we_are >= filtered and _surroundings(client) == _surroundings("self")
+        theirs = _being(client)
     except OSError:
         raise Unlike from None
-    if not alike:
+    if theirs[:-1] != ours[:-1] or (theirs.filtered and not ours.filtered):
         raise Unlike
 
 
-def _surroundings(process: int | str) -> tuple[list[str], int, int]:
-    """The namespaces and the root folder of a process. OSError."""
-    root = os.stat(f"/proc/{process}/root")
-    return [os.readlink(f"/proc/{process}/ns/{name}") for name in _NAMESPACES], root.st_dev, root.st_ino
-
-
-def _rights(process: int | str) -> tuple[list[bytes], bool]:
-    """Users, groups and capabilities of a process, as proc(5) tells them, and whether its system calls are filtered. OSError."""
+def _being(process: int | str) -> Being:
+    """What a process is. OSError."""
     with open(f"/proc/{process}/status", "rb", 0) as file:
         lines = file.read().split(b"\n")
-    return [line for line in lines if line.startswith(_RIGHTS)], b"Seccomp:\t0" not in lines
+    root = os.stat(f"/proc/{process}/root")
+    return Being(
+        [line for line in lines if line.startswith(_RIGHTS)],
+        [os.readlink(f"/proc/{process}/ns/{name}") for name in _NAMESPACES],
+        (root.st_dev, root.st_ino),
+        b"Seccomp:\t0" not in lines,
+    )
 
 
 def _become(request: Request, descriptors: list[int]) -> None:
