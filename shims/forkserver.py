@@ -55,6 +55,7 @@ _NUMBER = struct.Struct("=i")
 _PATIENCE = 10.0  # s, for a client that does not go on
 _MOST = 1 << 23  # bytes; execve(2) takes less
 _BACKLOG = 1024
+_GARBAGE = 50_000  # objects
 _STREAMS = 3
 _RIGHTS = (b"Uid:", b"Gid:", b"Groups:", b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:")
 _SIGNALS = (
@@ -140,7 +141,7 @@ def _forked() -> int:
 
 
 def _load() -> None:
-    """Everything that a command may load, and nothing of it in the way of a child's garbage collector."""
+    """Everything that a command may load, and nothing of it in the way of a child's garbage collector, which most are over before."""
     for package in (shims, spool):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             name = found.name.rpartition(".")[2]
@@ -150,6 +151,7 @@ def _load() -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
 
 def _version(prefix: str) -> Optional[tuple[int, int]]:
