@@ -47,10 +47,8 @@ class Leftovers:
         crash.point("archive.unneeded", archives)
         self._clusters += clusters
         self._recent += len(clusters)
-        folders = {self._spool.payload(cluster) for cluster in clusters}
-        alone = [path for path in archives if os.path.dirname(path) not in folders]
-        if alone:
-            self._thread.submit(_remove_files, alone)
+        if archives:
+            self._thread.submit(_remove_files, archives)
 
     def taken(self, name: str) -> None:
         """A task file that is committed: out of the queue now. OSError."""

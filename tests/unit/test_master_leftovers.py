@@ -82,6 +82,20 @@ def test_the_sweep_leaves_a_burst_alone(spool) -> None:
     leftovers.close()
 
 
+def test_archives_go_at_once(spool) -> None:
+    """They are of any size, and a pilot's umask says who may read them."""
+    (cluster,) = _copies(spool, 1)
+    archive = Path(spool.payload(cluster), "out.0.1")
+    archive.touch()
+    leftovers = Leftovers(spool)
+    leftovers.look(10.0)
+    leftovers.ended([str(archive), f"{archive}0"], [cluster])
+    leftovers.look(10.5)
+    assert _left(spool, leftovers) == 1
+    assert not archive.exists()
+    leftovers.close()
+
+
 def test_task_files_leave_the_queue_at_once(spool) -> None:
     """In a burst they are put aside, and removed when it is over."""
     names = [f"{number:010d}-1.submit" for number in range(1, 101)]
