@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "--run")) return words = argv + 2, run();
 	if (!launch) return fputs("starter: runs the launch script in AWQ_LAUNCH, for a worker\n", stderr), 2;
 	/* A group, not a session: Linux shares the CPU among sessions (autogroup), and each pilot would count as much as its worker. */
-	if (getpgrp() != getpid()) setpgid(0, 0);
+	setpgid(0, 0);
 	if (state && !*state) state = 0;
 	if (state && ((single && !strcmp(single, "1")) || !access(joined(state, "/closed"), F_OK))) leave_it_to_the_script();
 	if (!here || !read_launch(launch)) leave_it_to_the_script();

@@ -245,7 +245,7 @@ def _check(connection: socket.socket, request: Request, prefix: str, ours: Being
         theirs = _being(client)
     except OSError:
         raise Unlike from None
-    if theirs[:-1] != ours[:-1] or (theirs.filtered and not ours.filtered):
+    if theirs._replace(filtered=ours.filtered) != ours or (theirs.filtered and not ours.filtered):
         raise Unlike
 
 

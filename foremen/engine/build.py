@@ -60,8 +60,6 @@ void work_queue_specify_name(struct work_queue *q, const char *name);
 void work_queue_specify_catalog_server(struct work_queue *q, const char *hostname, int port);
 int work_queue_specify_password_file(struct work_queue *q, const char *file);
 int work_queue_submit(struct work_queue *q, struct work_queue_task *t);
-int awq_index(struct work_queue *q);
-struct work_queue_task *awq_wait(struct work_queue *q, int seconds);
 struct work_queue_task *work_queue_cancel_by_taskid(struct work_queue *q, int id);
 int work_queue_task_state(struct work_queue *q, int taskid);
 void work_queue_get_stats(struct work_queue *q, struct work_queue_stats *s);
@@ -83,6 +81,8 @@ void awq_version(char *text, size_t size);
 int awq_listen_on(const char *address);
 int awq_write_error(void);
 int awq_flush(void);
+void awq_index(struct work_queue *q);
+struct work_queue_task *awq_wait(struct work_queue *q, int seconds);
 void awq_offer(int yes);
 int awq_spoken(void);
 """

@@ -69,8 +69,8 @@ static void awq_forget(UINT64_T id)
 	__real_itable_remove(awq_states, id);
 }
 
-/* Find the tables of a queue that has no task yet; 0 when this library has not got both. */
-static int awq_index(struct work_queue *queue)
+/* Find the tables of a queue that has no task yet, if this library has got both. */
+static void awq_index(struct work_queue *queue)
 {
 	int i;
 	struct itable *tasks = 0, *states = 0;
@@ -79,11 +79,10 @@ static int awq_index(struct work_queue *queue)
 	awq_finding = &states;
 	work_queue_task_state(queue, 0);
 	awq_finding = 0;
-	if (!tasks || !states || tasks == states || itable_size(tasks) || !(awq_nodes = itable_create(0))) return 0;
+	if (!tasks || !states || tasks == states || itable_size(tasks) || !(awq_nodes = itable_create(0))) return;
 	for (i = 0; i < AWQ_RINGS; i++) awq_rings[i].before = awq_rings[i].after = &awq_rings[i];
 	awq_tasks = tasks;
 	awq_states = states;
-	return 1;
 }
 
 /* work_queue_wait(), in which the library may be shown less than all. */

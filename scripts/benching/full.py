@@ -25,11 +25,8 @@ _BUSY = 0.1  # of a core when nothing happens
 _ROUNDS = 5
 _CLIENTS = 16
 _SILENT: dict[str, object] = {"output": "/dev/null", "error": "/dev/null"}
-_SLEEP: dict[str, object] = {
-    "executable": "/bin/sleep",
-    "arguments": "1",
-    "transfer_executable": "false",
-}  # a pilot of one second
+# A pilot of one second.
+_SLEEP: dict[str, object] = {"executable": "/bin/sleep", "arguments": "1", "transfer_executable": "false"}
 
 
 def full(bench: Bench) -> Iterator[Row]:

@@ -18,6 +18,13 @@ def spool(tmp_path):
     return create_spool(str(tmp_path / "spool"))
 
 
+@pytest.fixture
+def leftovers(spool):
+    made = Leftovers(spool)
+    yield made
+    made.close()
+
+
 def _copies(spool, count: int, first: int = 1) -> list[int]:
     clusters = list(range(first, first + count))
     for cluster in clusters:
@@ -30,8 +37,7 @@ def _left(spool, leftovers: Leftovers) -> int:
     return len(os.listdir(f"{spool.root}/payload"))
 
 
-def test_what_ends_now_and_then_goes_within_a_second(spool) -> None:
-    leftovers = Leftovers(spool)
+def test_what_ends_now_and_then_goes_within_a_second(spool, leftovers) -> None:
     leftovers.ended([], _copies(spool, 3))
     leftovers.look(10.0)
     assert _left(spool, leftovers) == 0
@@ -40,68 +46,57 @@ def test_what_ends_now_and_then_goes_within_a_second(spool) -> None:
     assert _left(spool, leftovers) == 3
     leftovers.look(11.0)
     assert _left(spool, leftovers) == 0
-    leftovers.close()
 
 
-def test_a_burst_is_removed_when_it_is_over(spool) -> None:
-    leftovers = Leftovers(spool)
+def test_a_burst_is_removed_when_it_is_over(spool, leftovers) -> None:
     for second in range(3):
         leftovers.ended([], _copies(spool, 100, 1 + 100 * second))
         leftovers.look(10.0 + second)
     assert _left(spool, leftovers) == 300
     leftovers.look(13.0)
     assert _left(spool, leftovers) == 0
-    leftovers.close()
 
 
-def test_a_burst_without_end_is_removed_too(spool) -> None:
-    leftovers = Leftovers(spool)
+def test_a_burst_without_end_is_removed_too(spool, leftovers) -> None:
     leftovers.ended([], [*_copies(spool, 100), *range(1000, 6000)])
     leftovers.look(10.0)
     assert _left(spool, leftovers) == 0
-    leftovers.close()
 
 
-def test_the_end_leaves_nothing(spool) -> None:
-    leftovers = Leftovers(spool)
+def test_the_end_leaves_nothing(spool, leftovers) -> None:
     leftovers.ended([], _copies(spool, 100))
     leftovers.look(10.0)
     leftovers.close()
     assert not os.listdir(f"{spool.root}/payload")
 
 
-def test_the_sweep_leaves_a_burst_alone(spool) -> None:
+def test_the_sweep_leaves_a_burst_alone(spool, leftovers) -> None:
     for cluster in _copies(spool, 101):
         os.utime(spool.payload(cluster), (0, 0))
-    leftovers = Leftovers(spool)
     leftovers.ended([], list(range(1, 101)))
     database = open_writer(spool)
     leftovers.sweep(database)
     database.close()
     assert _left(spool, leftovers) == 100
-    leftovers.close()
 
 
-def test_archives_go_at_once(spool) -> None:
+def test_archives_go_at_once(spool, leftovers) -> None:
     """They are of any size, and a pilot's umask says who may read them."""
     (cluster,) = _copies(spool, 1)
     archive = Path(spool.payload(cluster), "out.0.1")
     archive.touch()
-    leftovers = Leftovers(spool)
     leftovers.look(10.0)
     leftovers.ended([str(archive), f"{archive}0"], [cluster])
     leftovers.look(10.5)
     assert _left(spool, leftovers) == 1
     assert not archive.exists()
-    leftovers.close()
 
 
-def test_task_files_leave_the_queue_at_once(spool) -> None:
+def test_task_files_leave_the_queue_at_once(spool, leftovers) -> None:
     """In a burst they are put aside, and removed when it is over."""
     names = [f"{number:010d}-1.submit" for number in range(1, 101)]
     for name in names:
         Path(spool.queue, name).touch()
-    leftovers = Leftovers(spool)
     for name in names:
         leftovers.taken(name)
     assert not os.listdir(spool.queue)
@@ -113,17 +108,14 @@ def test_task_files_leave_the_queue_at_once(spool) -> None:
     leftovers.look(11.0)
     assert _left(spool, leftovers) == 0
     assert not os.listdir(spool.tmp)
-    leftovers.close()
 
 
-def test_without_room_for_another_name_task_files_go_at_once(spool, monkeypatch) -> None:
+def test_without_room_for_another_name_task_files_go_at_once(spool, leftovers, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "rename", full)
-    leftovers = Leftovers(spool)
     for number in range(1, 101):
         Path(spool.queue, f"{number:010d}-1.submit").touch()
         leftovers.taken(f"{number:010d}-1.submit")
     assert not os.listdir(spool.queue)
-    leftovers.close()
