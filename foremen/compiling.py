@@ -1,36 +1,63 @@
-"""Small C programs of ours: compiled whole and static, put in place only when they are complete.
+"""Small C programs of ours: compiled whole, put in place only when they are complete.
 
-``python -m foremen.compiling`` builds the starter into the package.
+``python -m foremen.compiling`` builds the starter and the shortcut into the package.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from foremen import starter
+from foremen import laidout, pilot, shortcut, starter
 
-FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra")
+_COMMON = ("-std=gnu11", "-O2", "-s", "-Wall", "-Wextra")
+STATIC = (*_COMMON, "-static")
+_SHARED = (*_COMMON, "-shared", "-fPIC")
 
+_SLOWER = "pilots are started by the shell (a little slower); to have it: apt-get install"
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_REMEDY = "pilots are started by the shell (a little slower); to have it: apt-get install musl-tools"
+
+
+class Program(NamedTuple):
+    """What is built for nodes: how, and what to do where it cannot be."""
+
+    name: str
+    stamp: str
+    flags: Sequence[str]
+    compiler: str
+    remedy: str
 
 
 def musl() -> str:
-    """A compiler for static programs that start in a quarter of a millisecond; "" when there is none. ``AWQ_STARTER_CC`` names another."""
-    return os.environ.get("AWQ_STARTER_CC") or shutil.which("musl-gcc") or ""
+    """A compiler for static programs that start in a quarter of a millisecond; "" when there is none."""
+    return shutil.which("musl-gcc") or ""
 
 
-def compiled(compiler: str, source: str, target: str, defines: Sequence[str] = ()) -> str:
-    """Compile ``source`` into the program ``target``; "" when it is there, else the reason, in words."""
+def the_starter() -> Program:
+    """Linked with musl."""
+    return Program(starter.NAME, starter.STAMP, STATIC, musl(), f"{_SLOWER} musl-tools")
+
+
+def the_shortcut() -> Program:
+    """Linked with the library that workers have here."""
+    line = f"-DAWQ_FIRST_LINE={json.dumps(pilot.FIRST_LINE)}"
+    return Program(
+        shortcut.NAME, shortcut.STAMP, (*_SHARED, line), shutil.which("cc") or "", f"{_SLOWER} gcc libc6-dev"
+    )
+
+
+def compiled(compiler: str, source: str, target: str, flags: Sequence[str] = STATIC) -> str:
+    """Compile ``source`` into ``target``; "" when it is there, else the reason, in words."""
     aside = f"{target}.{os.getpid()}"
-    command = [*shlex.split(compiler), *FLAGS, *defines, source, "-o", aside]
+    command = [*shlex.split(compiler), *flags, source, "-o", aside]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
@@ -44,20 +71,21 @@ def compiled(compiler: str, source: str, target: str, defines: Sequence[str] = (
     return ""
 
 
-def build_starter(folder: str) -> str:
+def build(program: Program, folder: str) -> str:
     """Build it into ``folder`` unless what is there is current; what was done, in a sentence. It need not succeed."""
-    target, compiler = os.path.join(folder, starter.file_name()), musl()
+    name, compiler = program.name, program.compiler
+    target, source = os.path.join(folder, laidout.file_name(name)), os.path.join(_HERE, f"{name}.c")
     if not compiler:
-        return f"no starter, as there is no musl-gcc: {_REMEDY}"
-    source = os.path.join(_HERE, "starter.c")
+        return f"no {name}, as there is no compiler for it: {program.remedy}"
     with open(source, "rb") as file:
-        stamp = starter.STAMP + hashlib.sha256(repr((file.read(), compiler, FLAGS)).encode()).hexdigest()
-    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-        if starter.says(target) == stamp.encode():
+        stamp = program.stamp + hashlib.sha256(repr((file.read(), compiler, program.flags)).encode()).hexdigest()
+    with contextlib.suppress(FileNotFoundError), open(target, "rb") as file:
+        if stamp.encode() in file.read():
             return f"up to date: {target}"
-    problem = compiled(compiler, source, target, [f'-DAWQ_STAMP="{stamp}"'])
-    return f"no starter, as {problem}: {_REMEDY}" if problem else f"built {target}"
+    problem = compiled(compiler, source, target, (*program.flags, f'-DAWQ_STAMP="{stamp}"'))
+    return f"no {name}, as {problem}: {program.remedy}" if problem else f"built {target}"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{build_starter(_HERE)}\n")
+    for each in (the_starter(), the_shortcut()):
+        sys.stdout.write(f"{build(each, _HERE)}\n")

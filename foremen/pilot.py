@@ -36,9 +36,10 @@ TEXT = "AWQ_LAUNCH"
 _START = r"""if ! kill -s 0 -- "-$$" 2> /dev/null && command -v setsid > /dev/null; then exec setsid sh -c 'eval "$AWQ_LAUNCH"'; fi
 eval "$AWQ_LAUNCH"
 """
-# On a node whose supervisor has one, the starter does what the script says, sooner (foremen/starter.c).
-_STARTER = r"""if [ -x "${AWQ_STARTER1:-}" ]; then exec "$AWQ_STARTER1"; fi
+FIRST_LINE = """if [ -x "${AWQ_STARTER1:-}" ]; then exec "$AWQ_STARTER1"; fi
 """
+"""Of a plain pilot's command: on a node whose supervisor has one, the starter does what the script says, sooner (foremen/starter.c).
+The shortcut knows it and leaves the shell out (foremen/shortcut.c)."""
 # Its own variables begin with awq_: one that the job's environment has too would reach the pilot changed. ``true >`` and
 # not ``: >``: when a redirection of a special builtin fails, dash ends.
 # The worker's sockets are inherited: a pilot must not have them, and one that outlives a killed worker would keep the
@@ -196,7 +197,7 @@ def command(
 
 def start(extras: Extras = sandbox.PLAIN) -> str:
     """A task's command: run the launch script as the leader of a process group, so that the worker can kill what it starts."""
-    return _STARTER + _START if extras == sandbox.PLAIN else _START
+    return FIRST_LINE + _START if extras == sandbox.PLAIN else _START
 
 
 def _program(path: str, extras: Extras) -> str:

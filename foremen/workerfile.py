@@ -19,7 +19,7 @@ import click
 
 import foremen
 import spool
-from foremen import starter
+from foremen import laidout, shortcut, starter
 from spool.errors import AwqError
 
 NAME = "alien_wq_worker.pyz"
@@ -77,9 +77,10 @@ def _contents() -> dict[str, bytes]:
     for licence in metadata.files("click") or ():
         if licence.name.startswith("LICENSE"):
             found["click/LICENSE.txt"] = licence.read_binary()
-    program = _root(foremen.__file__) / "foremen" / starter.file_name()
-    if program.is_file():  # for nodes of this architecture
-        found[f"foremen/{program.name}"] = program.read_bytes()
+    for name in (starter.NAME, shortcut.NAME):
+        program = _root(foremen.__file__) / "foremen" / laidout.file_name(name)
+        if program.is_file():  # for nodes of this architecture
+            found[f"foremen/{program.name}"] = program.read_bytes()
     found["__main__.py"] = _MAIN.encode()
     return found
 

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from spool_rig import LivingMaster
 
-from foremen import compiling, starter
+from foremen import compiling, laidout
 from spool.folder import Spool, create_spool
 
 # How fast something is on a busy machine is the bench's business; a test that promises a time says so itself.
@@ -47,13 +47,22 @@ def living_master(spool: Spool) -> Iterator[LivingMaster]:
     master.die()
 
 
+def _built(program: compiling.Program, folder: Path) -> str:
+    said = compiling.build(program, str(folder))
+    assert said.startswith("built"), f"{said}; remedy: scripts/packages"
+    return f"{folder}/{laidout.file_name(program.name)}"
+
+
 @pytest.fixture(scope="session")
 def starter_program(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The starter, built."""
-    folder = tmp_path_factory.mktemp("starter")
-    said = compiling.build_starter(str(folder))
-    assert said.startswith("built"), f"{said}; remedy: scripts/packages"
-    return f"{folder}/{starter.file_name()}"
+    return _built(compiling.the_starter(), tmp_path_factory.mktemp("starter"))
+
+
+@pytest.fixture(scope="session")
+def shortcut_library(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The shortcut, built."""
+    return _built(compiling.the_shortcut(), tmp_path_factory.mktemp("shortcut"))
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ class Node:
     linger: Optional[bool] = True
     own_name: str = ""  # why the node's own name cannot be looked up
     starter: bool = True  # whether the installation has one for this machine
+    shortcut: bool = True  # the same
 
 
 @dataclass(frozen=True)

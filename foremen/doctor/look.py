@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Optional
 
-from foremen import starter
+from foremen import laidout, shortcut, starter
 from foremen.doctor import tools
 from foremen.doctor.facts import Commands, Disk, Facts, Folder, Limits, Master, Node, Password, Port
 from foremen.doctor.handshake import look_at_cctools
@@ -206,7 +206,8 @@ def _node() -> Node:
         kill_user_processes=_yes(_said("busctl", *_KILL_USER_PROCESSES).rpartition(" ")[2]) if logind else None,
         linger=_yes(_said("loginctl", "show-user", _user(), "-p", "Linger", "--value")) if logind else None,
         own_name=own_name(socket.gethostname()),
-        starter=bool(starter.packaged()),
+        starter=bool(laidout.packaged(starter.NAME)),
+        shortcut=bool(laidout.packaged(shortcut.NAME)),
     )
 
 

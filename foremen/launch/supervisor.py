@@ -11,9 +11,11 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
-from foremen import starter
+from foremen import shortcut, starter
 from foremen.launch import decide, guard
 from foremen.launch.decide import Act, Phase, Policy, Sight, Slot, World
 from foremen.launch.door import Command, Door, Identity
@@ -39,9 +41,19 @@ _QUICK = (Phase.LEAVING, Phase.ENDING)
 
 
 class Supervisor:
-    """Keeps what ``place`` has as its plan alive; ``step`` is one round, ``run`` all of them."""
+    """Keeps what ``place`` has as its plan alive; ``step`` is one round, ``run`` all of them.
 
-    def __init__(self, door: Door, place: Place, environ: dict[str, str], host: str = "") -> None:
+    ``preload`` gives the variables that a program is to have beside ``environ``.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        place: Place,
+        environ: dict[str, str],
+        host: str = "",
+        preload: Callable[[str], Mapping[str, str]] = lambda _program: {},
+    ) -> None:
         self.door = door
         self.place = place
         self.host = host or place.host
@@ -50,7 +62,7 @@ class Supervisor:
         self.records: dict[int, Record] = {}
         self._features = Features(place.features, environ.get("MACHINEFEATURES", ""))
         booted = str(int(door.epoch() - door.now()))
-        self._environ = {**environ, "AWQ_BOOTED": booted}
+        self._environ, self._preload = {**environ, "AWQ_BOOTED": booted}, preload
         self._plan: Plan | None = None
         self._plan_key: tuple[int, int] = (0, 0)
         self._watch = Watch(door)
@@ -348,7 +360,7 @@ class Supervisor:
         restarts = self.slots[number].restarts
         command = Command(
             self.plan.argv(self.place, number, foreman, life),
-            self.plan.environ(self._environ, life),
+            self.plan.environ({**self._environ, **self._preload(self.plan.binary)}, life),
             self.place.slot_log(number),
         )
 
@@ -451,9 +463,12 @@ def main(arguments: list[str]) -> int:
         door = System()
         Record(door.myself(), since=time.time()).write(place.supervisor)
         environ = dict(os.environ)
-        if kind == "workers":
+        if kind == "foremen":
+            run(Supervisor(door, place, environ))
+        else:
             environ[starter.VARIABLE] = starter.lay_out(place.state)
-        run(Supervisor(door, place, environ))
+            preload = lru_cache(lambda worker: shortcut.preload(place.state, worker, environ))
+            run(Supervisor(door, place, environ, preload=preload))
         remove(place.supervisor)
     except LaunchError as error:
         say(str(error))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from benching import family, shown
-from foremen import starter
+from foremen import shortcut, starter
 from foremen.engine.client import make_password
 from spool import counts
 from spool.errors import NotVouched
@@ -106,7 +106,8 @@ class Rig:
             AWQ_WORKDIR=str(self.work / "spool"), AWQ_BIND="127.0.0.1", AWQ_BLACKHOLE_PILOTS="0", AWQ_JOB_LIMIT="0",
             HOME=str(self.work), PATH=f"{prefix}/bin:{os.environ['PATH']}",
         )  # fmt: skip
-        self.env[starter.VARIABLE] = starter.lay_out(str(self._all))  # as start-workers does on a node
+        self.env[starter.VARIABLE] = starter.lay_out(str(self._all))  # as start-workers does on a node, and:
+        self._preload = shortcut.preload(str(self._all), f"{self.cctools}/bin/work_queue_worker", self.env)
         family.adopt()
 
     def close(self) -> None:
@@ -155,11 +156,14 @@ class Rig:
         finally:
             self.clear()
 
-    def start(self, command: Sequence[str], output: Optional[Path] = None) -> int:
+    def start(
+        self, command: Sequence[str], output: Optional[Path] = None, variables: Optional[dict[str, str]] = None
+    ) -> int:
         """Start a process that ``clear`` ends; its id."""
+        environ = {**self.env, **(variables or {})}
         with (output or Path(os.devnull)).open("ab") as log:
             return subprocess.Popen(
-                command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             ).pid
 
     def pool(self, port: int, password: str, shape: Shape) -> Pool:
@@ -180,7 +184,8 @@ class Rig:
         share = ["--cores", str(shape.cores), "--memory", str(shape.cores * 1000)]
         share += ["--disk", str(max(shape.cores, self._disk() // shape.workers))]
         base = [*self._worker(password), *share, "127.0.0.1"]
-        return tuple(self.start([*base, str(pool.ports[n % len(pool.ports)])]) for n in range(shape.workers))
+        ports = [str(pool.ports[number % len(pool.ports)]) for number in range(shape.workers)]
+        return tuple(self.start([*base, port], variables=self._preload) for port in ports)
 
     def _worker(self, password: str) -> list[str]:
         return [f"{self.cctools}/bin/work_queue_worker", "-P", password, "-s", str(self.scratch), "-i", "1", "-b", "2"]

@@ -126,6 +126,20 @@ def test_jaliens_sequence(pool: Site) -> None:
     assert pool.af("condor_history", cluster, "ExitCode", "GridJobStatus", "GridResource").startswith("0 ")
 
 
+def test_workers_start_pilots_without_a_shell(pool: Site) -> None:
+    """They have the shortcut, the pilot is the starter's child, and neither it nor its programs have the shortcut."""
+    cluster = pool.submit(
+        "#!/bin/sh\nworker=$(awk '/^PPid:/ { print $2 }' /proc/$PPID/status)\n"
+        'echo "${LD_PRELOAD-none} $(cat /proc/$PPID/comm /proc/$worker/comm)"\n'
+        "for process in $worker $PPID $$; do grep -c shortcut /proc/$process/maps; done\n"
+    )
+    eventually(lambda: pool.done(cluster))
+    said = (pool.work / f"{cluster}.out").read_text().split()
+    assert said[:3] == ["none", "starter", "work_queue_work"]
+    assert int(said[3]) > 0
+    assert said[4:] == ["0", "0"]
+
+
 def test_the_job_event_log_is_read_by_htcondors_own_reader(pool: Site) -> None:
     """htcondor2.JobEventLog reads submit, execute, memory and end of the job, with its exit status."""
     import htcondor2

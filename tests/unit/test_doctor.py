@@ -60,6 +60,7 @@ SICK = [
     ("CVMFS", WARN, {"node": Node(cvmfs="it does not answer")}),
     ("user namespaces", WARN, {"node": Node(namespaces="user.max_user_namespaces is 0")}),
     ("starter", WARN, {"node": Node(starter=False)}),
+    ("shortcut", WARN, {"node": Node(shortcut=False)}),
     ("logout", WARN, {"node": Node(kill_user_processes=True, linger=False)}),
     ("master", WARN, {"master": Master(begun=False)}),
     ("master", FAIL, {"master": Master(trouble="the master is not running")}),

@@ -1,18 +1,16 @@
-"""The starter: built, laid out on a node, and what it leaves to the shell. What it does as the launch script does is in test_pilot.py."""
+"""The starter: what it leaves to the shell, what it measures. What it does as the launch script does is in test_pilot.py."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import stat
 import subprocess
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from foremen import compiling, pilot, starter
+from foremen import pilot
 from foremen.pilot import Redirections
 
 # Of characters, and of bytes that are none.
@@ -119,93 +117,3 @@ def test_by_hand(program):
     """Started without anything to do it says what it is."""
     done = subprocess.run([program], env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "") and "AWQ_LAUNCH" in done.stderr
-
-
-# --- building
-
-
-def test_built_once(tmp_path):
-    """The second time it is there; what is there in its place is replaced."""
-    assert compiling.build_starter(str(tmp_path)).startswith("built ")
-    assert compiling.build_starter(str(tmp_path)).startswith("up to date")
-    (tmp_path / starter.file_name()).write_bytes(b"\x7fELF of another machine")
-    assert compiling.build_starter(str(tmp_path)).startswith("built ")
-    assert os.listdir(tmp_path) == [starter.file_name()]
-
-
-@pytest.mark.parametrize(("compiler", "why"), [
-    ("/no/such/compiler", "No such file"), ("false", "false says: nothing"), ("cc -Werror -Wno-such-thing -DAWQ_STAMP", "error"),
-])  # fmt: skip
-def test_not_built(tmp_path, monkeypatch, compiler, why):
-    """It says why, and what to do; nothing is left there."""
-    monkeypatch.setenv("AWQ_STARTER_CC", compiler)
-    said = compiling.build_starter(str(tmp_path))
-    assert said.startswith("no starter") and why in said and "apt-get install musl-tools" in said
-    assert os.listdir(tmp_path) == []
-
-
-def test_no_compiler(tmp_path, monkeypatch):
-    """A node without one builds none."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no musl-gcc" in compiling.build_starter(str(tmp_path))
-
-
-# --- laying it out
-
-
-@pytest.fixture
-def packaged(monkeypatch):
-    """Say what the package has: a path, or None."""
-
-    def has(path):
-        def get_data(package, name):
-            assert (package, name) == ("foremen", starter.file_name())
-            if path is None:
-                raise FileNotFoundError(name)
-            with open(path, "rb") as file:
-                return file.read()
-
-        monkeypatch.setattr(starter.pkgutil, "get_data", get_data)
-
-    return has
-
-
-def test_laid_out(tmp_path, program, packaged):
-    """Private, executable, and left alone when it is there: pilots may be starting with it."""
-    packaged(program)
-    path = starter.lay_out(str(tmp_path))
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
-    before = os.stat(path).st_ino
-    assert starter.lay_out(str(tmp_path)) == path and os.stat(path).st_ino == before
-    (tmp_path / "starter").write_bytes(b"older")
-    assert starter.lay_out(str(tmp_path)) == path
-    assert os.listdir(tmp_path) == ["starter"]
-
-
-def test_not_laid_out(tmp_path, packaged, small_disk, program):
-    """None in the package, one of another machine, one that says nothing, no room, a file system that runs nothing: the shell does."""
-    packaged(None)
-    assert starter.lay_out(str(tmp_path)) == ""
-    strange = tmp_path / "strange"
-    for content in (
-        b"",
-        b"\x7fELF of another machine",
-        b"#!/bin/sh\n",
-        b"#!/bin/sh\necho something else\n",
-        b"#!/bin/sh\nexit 1\n",
-    ):
-        strange.write_bytes(content)
-        packaged(strange)
-        assert starter.lay_out(str(tmp_path)) == ""
-    packaged(program)
-    subprocess.run(["mount", "-o", "remount,noexec,size=1m", str(small_disk)], check=True)
-    assert starter.lay_out(str(small_disk)) == ""
-    (small_disk / "starter").unlink()
-    subprocess.run(["mount", "-o", "remount,exec,size=16k", str(small_disk)], check=True)
-    assert starter.lay_out(str(small_disk)) == ""
-    assert starter.lay_out(str(tmp_path / "gone")) == ""
-
-
-def test_musl_is_there():
-    """What scripts/packages installs for it."""
-    assert shutil.which("musl-gcc"), "remedy: scripts/packages"
