@@ -83,6 +83,7 @@ def terminated(job: tuple[int, int], at: float, usage: Usage, exit_code: int | N
     else:
         how, end = [f"(0) Abnormal termination (signal {signal})", "(0) No core file"], f"signal {signal}"
     remote, local = _times(usage), "Usr 0 00:00:00, Sys 0 00:00:00"
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
     details = [
         *how,
         f"\t{remote}  -  Run Remote Usage",
@@ -95,7 +96,7 @@ def terminated(job: tuple[int, int], at: float, usage: Usage, exit_code: int | N
         f"{usage.received}  -  Total Bytes Received By Job",
         *_resources(usage),
         "",
-        f"Job terminated of its own accord at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at))} with {end}.",
+        f"Job terminated of its own accord at {when} with {end}.",
     ]
     return _event(5, job, at, "Job terminated.", _tabbed(details))
 

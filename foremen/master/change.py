@@ -146,29 +146,22 @@ def removed(row: JobRow) -> Change:
 
 
 def measured(row: JobRow, at: float, rss: int) -> Change:
-    """How much memory the pilot had (KiB; 0: unknown). The log gets 006 when the job has become larger than it was.
-
-    HTCondor looks while the job runs, too; Work Queue tells of a task when it is over.
-    """
+    """How much memory the pilot had (KiB; 0: unknown), of one that does not end by itself: else ``exited`` notes it."""
     if not rss:
         return Change(row, ())
-    state, look = _state(row), record(row).expression
-    before = ads.number(look("ImageSize_RAW") or look("ImageSize"))
-    for name, size in (("ImageSize", max(rss, before)), ("ResidentSetSize", rss)):
-        state[name], state[f"{name}_RAW"] = str(_rounded(size)), str(size)
-    state["MemoryUsage"] = "((ResidentSetSize + 1023) / 1024)"
-    grown = _rounded(rss) > _rounded(before)
-    event = eventlog.image_size(_id(row), at, rss, Usage(rss=rss)) if grown else ""
-    return Change(row._replace(state=ads.dump(state)), (event,) if event else ())
+    state = _state(row)
+    events = _note_memory(row, state, at, rss)
+    return Change(row._replace(state=ads.dump(state)), events)
 
 
-def exited(row: JobRow, at: float, ended: Ended) -> JobRow:
+def exited(row: JobRow, at: float, ended: Ended) -> Change:
     """The pilot ended by itself, with an exit status (0 or not) or by a signal: the books of its run are closed.
 
-    What becomes of the job then is its policy's: ``completed``, ``requeued`` or ``held_at_exit`` of this row.
+    What becomes of the job then is its policy's: ``completed``, ``requeued`` or ``held_at_exit`` of the new row.
     """
     report = ended.report
     state = _state(row)
+    events = _note_memory(row, state, at, report.rss)
     if row.status == job.RUNNING:
         _stop_clock(row, state, at)
     by_signal = report.signal is not None
@@ -180,7 +173,7 @@ def exited(row: JobRow, at: float, ended: Ended) -> JobRow:
     state["BytesSent"], state["BytesRecvd"] = f"{ended.sent}.0", f"{ended.received}.0"
     if report.host:
         state["LastRemoteHost"] = ads.quote(f"slot1@{report.host}")
-    return row._replace(given=0, state=ads.dump(state))
+    return Change(row._replace(given=0, state=ads.dump(state)), events)
 
 
 def completed(row: JobRow, at: float, ended: Ended) -> Change:
@@ -200,6 +193,22 @@ def requeued(row: JobRow, at: float, ended: Ended, reason: str) -> Change:
     _grid_status(row, state, "PENDING")
     text = eventlog.requeued(_id(row), at, _used(row, ended), (ended.report.exit_code, ended.report.signal), reason)
     return _moved(row, state, job.IDLE, at, (text,))
+
+
+def _note_memory(row: JobRow, state: dict[str, str], at: float, rss: int) -> tuple[str, ...]:
+    """The log gets 006 when the job has become larger than it was.
+
+    HTCondor looks while the job runs, too; Work Queue tells of a task when it is over.
+    """
+    if not rss:
+        return ()
+    look = record(row).expression
+    before = ads.number(look("ImageSize_RAW") or look("ImageSize"))
+    for name, size in (("ImageSize", max(rss, before)), ("ResidentSetSize", rss)):
+        state[name], state[f"{name}_RAW"] = str(_rounded(size)), str(size)
+    state["MemoryUsage"] = "((ResidentSetSize + 1023) / 1024)"
+    grown = _rounded(rss) > _rounded(before)
+    return (eventlog.image_size(_id(row), at, rss, Usage(rss=rss)),) if grown else ()
 
 
 def _rounded(size: int) -> int:

@@ -10,26 +10,24 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from spool import ad as ads
 from spool.folder import Spool
 
 LONGEST = 20 * 2**20  # bytes; a longer file is renamed to history.TIME (MAX_HISTORY_LOG)
 KEPT = 2  # renamed files (MAX_HISTORY_ROTATIONS)
+_NOBODY = '""'
 
 
-def entry(spool: Spool, ad: Mapping[str, str]) -> tuple[str, str]:
-    """Path and text for a job that leaves the queue with this ad. The file is made here: event logs are for others to read, it is not."""
+def entry(spool: Spool, ad: Mapping[str, str], text: str) -> tuple[str, str]:
+    """Path and text for a job that leaves the queue with this ad, in long form ``text``.
+
+    The file is made here: event logs are for others to read, it is not.
+    """
     size = _size(spool.history)
     if not size:
         _make(spool.history)
-    banner = {
-        "Offset": str(size),
-        "ClusterId": ad.get("ClusterId", "0"),
-        "ProcId": ad.get("ProcId", "0"),
-        "Owner": ad.get("Owner", '""'),
-        "CompletionDate": ad.get("CompletionDate", "0"),
-    }
-    return spool.history, f"{ads.dump(ad)}*** {' '.join([f'{name} = {text}' for name, text in banner.items()])}\n"
+    job = f"ClusterId = {ad.get('ClusterId', '0')} ProcId = {ad.get('ProcId', '0')}"
+    rest = f"Owner = {ad.get('Owner', _NOBODY)} CompletionDate = {ad.get('CompletionDate', '0')}"
+    return spool.history, f"{text}*** Offset = {size} {job} {rest}\n"
 
 
 def rotate(spool: Spool, complain: Callable[[str], None], longest: int = LONGEST) -> None:

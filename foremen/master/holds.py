@@ -27,9 +27,10 @@ def of_end(record: JobRecord, result: Result, report: Report) -> Optional[Hold]:
     """Why a job is held whose attempt came to this end; None: it is not."""
     if not report.complete:
         return _of_unstarted(record, result, report)
-    wanted = transfer.listed(record.expression("TransferOutput"))
-    if report.missing is not None and report.missing < len(wanted):
-        return output_not_made(wanted[report.missing])
+    if report.missing is not None:
+        wanted = transfer.listed(record.expression("TransferOutput"))
+        if report.missing < len(wanted):
+            return output_not_made(wanted[report.missing])
     if report.unpacked:
         return output_lost(report.unpacked)
     if result.outcome == "output-missing":

@@ -285,14 +285,16 @@ class Jobs:
         elif hold := holds.of_end(moves.record(row), result, report):
             self._hold_system(self._measured(row, result, report) if report.complete else row, hold, at)
         elif result.outcome == "done" and report.complete:
-            self._exited(self._measured(row, result, report), at, Ended(report, result.sent, result.received))
+            self._exited(self._seen_running(row, result), at, Ended(report, result.sent, result.received))
         else:
             reason = result.detail or "the task ended without a report"
             self._lose(self._seen_running(row, result), 1, at, reason, given=False)
 
     def _exited(self, row: JobRow, at: float, ended: Ended) -> None:
         """The pilot ended by itself: the job is over, is to run again, or is held, as its own policy says."""
-        out = moves.exited(row, at, ended)
+        change = moves.exited(row, at, ended)
+        self._log(change)
+        out = change.row
         verdict = policy.at_exit(moves.record(out), at)
         if verdict.action == policy.HOLD and row.status != job.HELD:
             change = moves.held_at_exit(out, at, (verdict.reason, verdict.code, verdict.subcode))
@@ -414,9 +416,10 @@ class Jobs:
             self.happened[row.status] += 1
         if change.finished:
             ad = moves.full_ad(row)
-            if self._db.finish(*key, ads.dump(ad)) and row.payload:
+            text = ads.dump(ad)
+            if self._db.finish(*key, text) and row.payload:
                 self.effects.payloads.append(row.cluster)
-            self.effects.events.append(historyfile.entry(self._spool, ad))
+            self.effects.events.append(historyfile.entry(self._spool, ad, text))
             crash.point("history.uncommitted")
         else:
             self.counts[row.status] += 1

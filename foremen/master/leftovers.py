@@ -23,15 +23,16 @@ from spool.taskfile import NOT_SUBMITTED, Submission
 _YOUNG = 60.0  # seconds that an unfinished submission may take between two steps
 _STEP = 1.0  # seconds between two looks at how many have ended
 _CALM = 20  # of what comes in that time goes at once
-_MOST_KEPT = 5000
+_MOST_KEPT = 20_000
+_SHORT = 10  # free is less than one in so many of a disk's blocks or inodes
 
 
 class Leftovers:
     """What a commit has made unneeded. Copies are removed in a thread: that waits for the disk, and nobody waits for it.
 
     What comes in a burst is removed when it is over: ext4 looks for a new inode past all those removed in the last minutes, one
-    by one, so that each output of a hundred pilots a second would wait for what was removed before it. A crash leaves it to the
-    sweep.
+    by one, so that each output of a hundred pilots a second would wait for what was removed before it. Not on a disk that is
+    short of room. A crash leaves it to the sweep.
     """
 
     def __init__(self, spool: Spool) -> None:
@@ -66,7 +67,8 @@ class Leftovers:
         if now - self._looked < _STEP:
             return
         self._looked = now
-        if self._recent <= _CALM or len(self._clusters) + len(self._files) > _MOST_KEPT:
+        kept = len(self._clusters) + len(self._files)
+        if self._recent <= _CALM or kept > _MOST_KEPT or (kept and _is_short(self._spool.root)):
             self._remove()
         self._recent = 0
 
@@ -84,6 +86,15 @@ class Leftovers:
             self._thread.submit(_remove_copies, self._spool, self._clusters)
             self._thread.submit(_remove_files, self._files)
             self._clusters, self._files = [], []
+
+
+def _is_short(folder: str) -> bool:
+    """Whether the disk has little room left."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return True
+    return disk.f_bavail * _SHORT < disk.f_blocks or disk.f_favail * _SHORT < disk.f_files
 
 
 def _remove_files(paths: Iterable[str]) -> None:

@@ -234,11 +234,11 @@ def _unwritable(path: str) -> int:
     """The errno with which writing ``path`` would fail; 0: it would not."""
     try:
         mode = os.stat(path).st_mode
-    except OSError:  # it is to be made
+    except OSError as error:  # it is to be made
         folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            return errno.ENOENT
-        return 0 if os.access(folder, os.W_OK | os.X_OK) else errno.EACCES
+        if os.access(folder, os.W_OK | os.X_OK) and error.errno == errno.ENOENT:
+            return 0
+        return errno.EACCES if os.path.isdir(folder) else errno.ENOENT
     if stat.S_ISDIR(mode):
         return errno.EISDIR
     return 0 if os.access(path, os.W_OK) else errno.EACCES

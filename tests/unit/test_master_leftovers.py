@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,9 +59,26 @@ def test_a_burst_is_removed_when_it_is_over(spool, leftovers) -> None:
 
 
 def test_a_burst_without_end_is_removed_too(spool, leftovers) -> None:
-    leftovers.ended([], [*_copies(spool, 100), *range(1000, 6000)])
+    leftovers.ended([], [*_copies(spool, 100), *range(1000, 21_000)])
     leftovers.look(10.0)
     assert _left(spool, leftovers) == 0
+
+
+@pytest.mark.parametrize(("short", "kept"), [
+    ({}, 100), ({"f_bavail": 900}, 0), ({"f_favail": 90}, 0), ({"f_favail": 0, "f_files": 0}, 100), (None, 0),
+], ids=["room", "blocks", "inodes", "no count of inodes", "no answer"])  # fmt: skip
+def test_a_burst_goes_at_once_from_a_disk_that_is_short(spool, leftovers, monkeypatch, short, kept: int) -> None:
+    """A tenth of its blocks and of its inodes are for others."""
+
+    def statvfs(folder: str) -> SimpleNamespace:
+        if short is None:
+            raise OSError(errno.EIO, folder)
+        return SimpleNamespace(**{"f_bavail": 1000, "f_blocks": 10_000, "f_favail": 100, "f_files": 1000, **short})
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    leftovers.ended([], _copies(spool, 100))
+    leftovers.look(10.0)
+    assert _left(spool, leftovers) == kept
 
 
 def test_the_end_leaves_nothing(spool, leftovers) -> None:
