@@ -36,7 +36,7 @@ TEXT = "AWQ_LAUNCH"
 _START = r"""if ! kill -s 0 -- "-$$" 2> /dev/null && command -v setsid > /dev/null; then exec setsid sh -c 'eval "$AWQ_LAUNCH"'; fi
 eval "$AWQ_LAUNCH"
 """
-FIRST_LINE = """if [ -x "${AWQ_STARTER1:-}" ]; then exec "$AWQ_STARTER1"; fi
+FIRST_LINE = """if [ -x "${AWQ_STARTER2:-}" ]; then exec "$AWQ_STARTER2"; fi
 """
 """Of a plain pilot's command: on a node whose supervisor has one, the starter does what the script says, sooner (foremen/starter.c).
 The shortcut knows it and leaves the shell out (foremen/shortcut.c)."""
@@ -97,7 +97,7 @@ esac
 export _CONDOR_SCRATCH_DIR="$PWD" _CONDOR_JOB_IWD="$PWD" _CONDOR_SLOT=slot1
 export _CONDOR_JOB_AD="$PWD/.job.ad" _CONDOR_MACHINE_AD="$PWD/.machine.ad"
 export TMPDIR="$PWD" TMP="$PWD" TEMP="$PWD"
-unset AWQ_LAUNCH AWQ_STARTER1 AWQ_WORKER_STATE AWQ_SINGLETASK AWQ_JOB_AD AWQ_JOB_ID AWQ_CPUS AWQ_MEMORY AWQ_DISK AWQ_BOOTED
+unset AWQ_LAUNCH AWQ_STARTER2 AWQ_WORKER_STATE AWQ_SINGLETASK AWQ_JOB_AD AWQ_JOB_ID AWQ_CPUS AWQ_MEMORY AWQ_DISK AWQ_BOOTED
 umask 022
 """
 # The shell writes a line on its own stderr, which is in the report too, when a child was killed by a signal: this is how an
@@ -121,7 +121,7 @@ fi
 _STARTED = r"""printf 'started=1\n'
 """
 # A pilot that the script starts is measured by the starter, where there is one.
-_MEASURE = r"""awq_starter=${AWQ_STARTER1:-}
+_MEASURE = r"""awq_starter=${AWQ_STARTER2:-}
 if ! [ -x "$awq_starter" ]; then awq_starter=; fi
 """
 _MEASURED = r"""if [ -n "$awq_starter" ] && { read -r awq_n < .awq_rss; } 2> /dev/null; then printf 'rss=%s\n' "$awq_n"; fi
@@ -195,9 +195,12 @@ def command(
     return f"{begin}{_MEASURE}{_PRELUDE}{before}{pilot}{run}{_EPILOGUE}{_MEASURED}{after}"
 
 
-def start(extras: Extras = sandbox.PLAIN) -> str:
-    """A task's command: run the launch script as the leader of a process group, so that the worker can kill what it starts."""
-    return FIRST_LINE + _START if extras == sandbox.PLAIN else _START
+def start(extras: Extras = sandbox.PLAIN, before: str = "") -> str:
+    """A task's command: run the launch script as the leader of a process group, so that the worker can kill what it starts.
+
+    ``before``: what is to be done first where there is no starter (``Pieces.script``).
+    """
+    return (FIRST_LINE if extras == sandbox.PLAIN else "") + before + _START
 
 
 def _program(path: str, extras: Extras) -> str:

@@ -28,7 +28,7 @@ __attribute__((constructor)) static void begin(void)
 
 static void become_the_starter(char **words)
 {
-	char *alone[] = {getenv("AWQ_STARTER1"), 0};
+	char *alone[] = {getenv("AWQ_STARTER2"), 0};
 	if (strcmp(words[1], "-c") || strncmp(words[2], first_line, sizeof(first_line) - 1) || !alone[0] || !*alone[0]) return;
 	execve(alone[0], alone, environ);
 }

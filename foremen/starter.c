@@ -29,7 +29,7 @@ static const char stamp[] = AWQ_STAMP;
 enum fact { JOB_AD, JOB_ID, CPUS, MEMORY, DISK, IN, OUT, ERR, FACTS };
 static const char *const fact_names[FACTS] = {
 	"AWQ_JOB_AD", "AWQ_JOB_ID", "AWQ_CPUS", "AWQ_MEMORY", "AWQ_DISK", "awq_in", "awq_out", "awq_err"};
-static const char *const hidden[] = {"AWQ_LAUNCH", "AWQ_STARTER1", "AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_BOOTED", 0};
+static const char *const hidden[] = {"AWQ_LAUNCH", "AWQ_STARTER2", "AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_BOOTED", 0};
 
 static const char *facts[FACTS];
 static char **words;
@@ -56,6 +56,26 @@ static char *joined(const char *first, const char *second)
 	memcpy(text, first, length);
 	strcpy(text + length, second);
 	return text;
+}
+
+/* Variables that were too long for Work Queue, put together as the script does it (foremen/pieces.py): AWQ_PIECES has the name and
+ * the number of pieces of each; the first one's are in AWQ_PIECE_0_0, AWQ_PIECE_0_1 and so on. */
+static void join_pieces(void)
+{
+	char *list = getenv("AWQ_PIECES"), *name, *count, *rest = 0;
+	if (!list) return;
+	list = joined(list, "");
+	for (int number = 0; (name = strtok_r(number ? 0 : list, " ", &rest)) && (count = strtok_r(0, " ", &rest)); number++) {
+		char *text = "";
+		for (int at = 0; at < atoi(count); at++) {
+			char piece[64];
+			snprintf(piece, sizeof(piece), "AWQ_PIECE_%d_%d", number, at);
+			text = joined(text, getenv(piece) ? getenv(piece) : "");
+			unsetenv(piece);
+		}
+		setenv(name, text, 1);
+	}
+	unsetenv("AWQ_PIECES");
 }
 
 /* One word as shlex.quote() writes it, unquoted to *to; where it ends, or 0 when it is written in another way. */
@@ -358,10 +378,12 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
-	const char *launch = getenv("AWQ_LAUNCH"), *state = getenv("AWQ_WORKER_STATE"), *single = getenv("AWQ_SINGLETASK");
+	const char *launch, *state = getenv("AWQ_WORKER_STATE"), *single = getenv("AWQ_SINGLETASK");
 	char *here = getcwd(0, 0);
 	if (argc > 1 && !strcmp(argv[1], "--stamp")) return puts(stamp) < 0;
 	if (argc > 2 && !strcmp(argv[1], "--run")) return words = argv + 2, run();
+	join_pieces();
+	launch = getenv("AWQ_LAUNCH");
 	if (!launch) return fputs("starter: runs the launch script in AWQ_LAUNCH, for a worker\n", stderr), 2;
 	/* A group, not a session: Linux shares the CPU among sessions (autogroup), and each pilot would count as much as its worker. */
 	setpgid(0, 0);

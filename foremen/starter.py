@@ -1,7 +1,7 @@
 """The starter: a small static program that starts plain pilots on the nodes of its architecture (``starter.c``).
 
 It is built with the installation, travels in the worker file, and a supervisor lays it into its folder (``foremen.laidout``) and
-names it to its workers in ``AWQ_STARTER1``. Where it is missing, or does not run, the shell does its work: it makes a
+names it to its workers in ``AWQ_STARTER2``. Where it is missing, or does not run, the shell does its work: it makes a
 start cheaper, it is needed nowhere. The number in the variable's name is that of what both sides understand by it: a launch script
 of another release is left to the shell.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from foremen import laidout
 
 NAME = "starter"
-VARIABLE = "AWQ_STARTER1"
+VARIABLE = "AWQ_STARTER2"
 STAMP = "awq-starter:"
 
 

@@ -94,7 +94,7 @@ def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[
         return holds.not_executed(ads.string(ad.get("Cmd")), errno.E2BIG)
     return TaskSpec(
         tag=tag(row.cluster, row.proc, row.attempt + 1),
-        command=parts.script + pilot.start(extras),
+        command=pilot.start(extras, parts.script),
         env=parts.environment,
         inputs=sandbox.inputs,
         outputs=outputs,

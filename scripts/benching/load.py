@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from benching.rig import Rig
@@ -39,16 +38,18 @@ def description(rig: Rig, script: bytes, jobs: int = 1, **more: object) -> bytes
 
 def pilots(rig: Rig, spool: Spool, jobs: int) -> None:
     """AliEn-like pilots, each a cluster with its own copy of the script and its own task file, as condor_submit leaves them."""
+    ad = _ad(rig)
     for _ in range(jobs):
         number = _with_copy(spool)
-        taskfile.write_submission(spool, taskfile.Submission([_cluster(rig, number, True)]))
+        taskfile.write_submission(spool, taskfile.Submission([_cluster(ad, number, True)]))
 
 
 def queue(rig: Rig, spool: Spool, real: int, more: int) -> None:
     """``real`` pilots as ``pilots`` makes them, and behind them ``more`` clusters that differ only in having no copy."""
-    clusters = [_cluster(rig, _with_copy(spool), True) for _ in range(real)]
+    ad = _ad(rig)
+    clusters = [_cluster(ad, _with_copy(spool), True) for _ in range(real)]
     first = numbers.take_clusters(spool, more)
-    clusters += [_cluster(rig, number, False) for number in range(first, first + more)]
+    clusters += [_cluster(ad, number, False) for number in range(first, first + more)]
     for at in range(0, len(clusters), _AT_ONCE):
         taskfile.write_submission(spool, taskfile.Submission(clusters[at : at + _AT_ONCE]))
 
@@ -60,11 +61,18 @@ def _with_copy(spool: Spool) -> int:
     return number
 
 
-def _cluster(rig: Rig, number: int, copy: bool) -> taskfile.Cluster:
+def _ad(rig: Rig) -> dict[str, str]:
+    """The ad that condor_submit makes of such a pilot; its log is in a folder of the measurement."""
     logs = rig.folder("logs")
-    ad = {
-        "ClusterId": str(number), "Cmd": '"/x/agent.sh"' if copy else '"/bin/true"', "JobStatus": "1", "JobUniverse": "5",
-        "Iwd": f'"{logs}"', "QDate": str(int(time.time())), "Out": f'"{number}.log"', "Err": f'"{number}.log"',
-        "RequestCpus": "1", "Env": f'"CONDOR_ID={number}.0;ALIEN_CM_AS_LDAP_PROXY=voboxes.cern.ch:8084"',
-    }  # fmt: skip
-    return taskfile.Cluster(number, ad, [{"ProcId": "0"}], copy)
+    text = description(rig, AGENT, initialdir=logs, output="$(Cluster).log", error="$(Cluster).log")
+    said = rig.said([rig.tool("condor_submit"), "-dry-run", "-", "-"], text)
+    lines = [line.partition("=") for line in said.splitlines() if "=" in line]
+    ad = {name.strip(): expression.strip() for name, _, expression in lines}
+    return {name: expression for name, expression in ad.items() if name not in ("ProcId", "Owner")}
+
+
+def _cluster(ad: dict[str, str], number: int, copy: bool) -> taskfile.Cluster:
+    own = {"ClusterId": str(number), "Out": f'"{number}.log"', "Err": f'"{number}.log"'}
+    if not copy:
+        own["Cmd"] = '"/bin/true"'
+    return taskfile.Cluster(number, {**ad, **own}, [{"ProcId": "0"}], copy)

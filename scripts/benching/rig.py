@@ -196,11 +196,15 @@ class Rig:
     def timed(self, command: Sequence[str], text: bytes = b"") -> float:
         """Wall seconds of one whole process, its output read. BenchError when it fails."""
         began = time.perf_counter()
+        self.said(command, text)
+        return time.perf_counter() - began
+
+    def said(self, command: Sequence[str], text: bytes = b"") -> str:
+        """What a command says that is given ``text``. BenchError when it fails."""
         done = subprocess.run(command, input=text, env=self.env, capture_output=True, check=False)
-        took = time.perf_counter() - began
         if done.returncode:
             raise BenchError(f"{' '.join(command)[:200]}: status {done.returncode}: {done.stderr.decode()[-500:]}")
-        return took
+        return done.stdout.decode()
 
 
 def _scratch() -> str:

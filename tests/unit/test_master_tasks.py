@@ -47,10 +47,18 @@ def maker(spool, tmp_path):
     return Maker(spool, tmp_path)
 
 
+def joining(task):
+    """What the task's command does before it runs the launch script, on a node without a starter."""
+    before, line, after = task.command.partition(pilot.FIRST_LINE)
+    begin = pilot.start().removeprefix(pilot.FIRST_LINE)
+    command = after if line else before
+    assert command.endswith(begin)
+    return command.removesuffix(begin)
+
+
 def launch(task):
     """The launch script, as it arrives on the worker."""
-    script = task.command.replace(pilot.start(), 'printf %s "$AWQ_LAUNCH"')
-    assert script != task.command
+    script = f'{joining(task)}printf %s "$AWQ_LAUNCH"'
     env = {os.fsencode(name): os.fsencode(text) for name, text in task.env.items()}
     return os.fsdecode(subprocess.run(["/bin/sh", "-c", script], env=env, capture_output=True, check=True).stdout)
 
@@ -307,9 +315,9 @@ def test_a_variable_that_work_queue_cannot_carry_goes_in_pieces(maker):
     value = "x" * 30000
     task = maker.prepare(Environment=ads.quote(f"LONG={value} SHORT=y"), Note=ads.quote(value))
     assert max(len(f"{name}={text}") for name, text in task.env.items()) <= LONGEST_VARIABLE
-    head, _, _ = task.command.partition(pilot.start())
+    assert task.command.startswith(pilot.FIRST_LINE)  # so that the shortcut knows it
     done = subprocess.run(
-        ["sh", "-c", f'{head}printf %s "$LONG$SHORT"'],
+        ["sh", "-c", f'{joining(task)}printf %s "$LONG$SHORT"'],
         env={"PATH": "/usr/bin:/bin", **task.env}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == f"{value}y"

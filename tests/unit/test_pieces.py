@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foremen import pilot
 from foremen.engine.protocol import LONGEST_VARIABLE
-from foremen.pieces import split
+from foremen.pieces import LIST, split
 
 LONG = "".join(chr(33 + number % 90) for number in range(50_000)) + "\n  * \\n 'x' \"$HOME\" `id` \x81\x88 \udcff ü\n"
 
@@ -34,6 +36,29 @@ def test_a_long_variable_arrives_whole(shell: str) -> None:
     seen = put_together({"LONG": LONG, "SHORT": "x", "ANOTHER": LONG[::-1]}, shell)
     assert (seen["LONG"], seen["ANOTHER"], seen["SHORT"]) == (LONG, LONG[::-1], "x")
     assert not [name for name in seen if name.startswith("AWQ_PIECE")]
+
+
+def test_the_starter_puts_them_together(tmp_path: Path, starter_program: str) -> None:
+    """Its launch script among them; what has no piece that came is empty, as for a shell."""
+    facts = {"AWQ_CPUS": "1", "AWQ_MEMORY": "2", "AWQ_DISK": "3", "AWQ_JOB_ID": "4.5", "AWQ_JOB_AD": LONG}
+    launch = pilot.assignments(facts) + pilot.command(["-0"], pilot.Redirections("", "out", ""), False, "/usr/bin/env")
+    environment = split({"LONG": LONG[::-1], "SHORT": "x", pilot.TEXT: launch}).environment
+    environment[LIST] += " EMPTY 1"
+    said = subprocess.run(
+        [starter_program], env={"PATH": "/usr/bin:/bin", **environment}, cwd=tmp_path, capture_output=True, check=True
+    )
+    assert b"\nexit=0\n" in said.stdout and b"started=1" not in said.stdout
+    text = (tmp_path / "out").read_text("utf-8", "surrogateescape")
+    seen = dict(line.split("=", 1) for line in text.split("\0") if line)
+    assert (seen["LONG"], seen["SHORT"], seen["EMPTY"]) == (LONG[::-1], "x", "")
+    assert not [name for name in seen if name.startswith("AWQ_")]
+    assert (tmp_path / ".job.ad").read_text("utf-8", "surrogateescape") == LONG
+
+
+def test_too_many_long_ones_are_told() -> None:
+    """Their names must fit into one variable."""
+    with pytest.raises(ValueError, match=LIST):
+        split({f"{'N' * 3000}{number}": "x" * 2000 for number in range(3)})
 
 
 def test_short_ones_are_left_alone() -> None:

@@ -207,7 +207,7 @@ def test_ads_and_environment(sandbox):
     assert machine["Name"] == f"slot1@{socket.gethostname()}"
     seen = sandbox.read("out").decode()
     assert "\nMINE=a b\n'c'\n" in "\n" + seen
-    for name in ("AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_LAUNCH", "AWQ_STARTER1", *FACTS, "awq_in"):
+    for name in ("AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_LAUNCH", "AWQ_STARTER2", *FACTS, "awq_in"):
         assert f"{name}=" not in seen
     for line in (f"TMPDIR={sandbox.folder}", f"_CONDOR_SCRATCH_DIR={sandbox.folder}", "umask=0022"):
         assert line in seen.split("\n")

@@ -54,7 +54,7 @@ class Node:
             "AWQ_MEMORY": "1",
             "AWQ_DISK": "1",
             "PATH": os.environ["PATH"],
-            "AWQ_STARTER1": self.starter,
+            "AWQ_STARTER2": self.starter,
         }
         done = subprocess.run(
             [self.shell, "-c", pilot.command([], streams, wrapped, extras=extras)], cwd=self.folder,

@@ -49,7 +49,7 @@ def start(programs, shortcut_library):
     """Run words with it; what was said, as words."""
 
     def run(*words, program="dynamic", preload=shortcut_library, **variables):
-        env = {"PATH": os.environ["PATH"], "AWQ_STARTER1": f"{programs}/starter", "LD_PRELOAD": preload, **variables}
+        env = {"PATH": os.environ["PATH"], "AWQ_STARTER2": f"{programs}/starter", "LD_PRELOAD": preload, **variables}
         done = subprocess.run([f"{programs}/{program}", *words], env=env, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout.split()
 
@@ -61,7 +61,7 @@ PLAIN = pilot.start()
 
 def test_a_plain_pilot(start):
     """The starter runs instead of the shell, without a word, as leader of its group, with the task's environment."""
-    status, said = start(PLAIN, A="b")
+    status, said = start(pilot.start(before="exit 1\n"), A="b")
     assert (status, said[:2], said[4:]) == (0, ["starter", "0"], ["none", "b"])
     assert said[2] == said[3]
 
@@ -73,7 +73,7 @@ def test_what_was_preloaded_before_stays(start, shortcut_library):
     assert start(PLAIN, preload=f"{shortcut_library}:")[1][4] == "none"
 
 
-@pytest.mark.parametrize("command", [TELL, f"AWQ_LAUNCH='{TELL}'\n{PLAIN}".replace("${AWQ_STARTER1:-}", "")])
+@pytest.mark.parametrize("command", [TELL, f"AWQ_LAUNCH='{TELL}'\n{PLAIN}".replace("${AWQ_STARTER2:-}", "")])
 def test_other_commands(start, command):
     """The shell runs them, as leader of a group of its own: the worker mostly makes it one too late."""
     status, said = start(command)
@@ -84,7 +84,7 @@ def test_other_commands(start, command):
 @pytest.mark.parametrize("path", ["", "/no/such/starter", "/etc/passwd"])
 def test_no_starter(start, path):
     """The shell decides."""
-    status, said = start(PLAIN, AWQ_STARTER1=path, AWQ_LAUNCH=TELL)
+    status, said = start(PLAIN, AWQ_STARTER2=path, AWQ_LAUNCH=TELL)
     assert (status, said[0], said[3]) == (0, "shell", "none")
 
 
