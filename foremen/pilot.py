@@ -141,7 +141,8 @@ class Report(NamedTuple):
 
     ``bounced``: nothing was started, or it was ended at the deadline of a drain: the job is to run again. Nothing was started
     either when the node does not have the job's folder (``no_folder``), or a URL could not be fetched (``fetch``: what was
-    said). ``missing``: place of the first wanted output that is not there; ``unpacked``: why the outputs were not packed.
+    said). ``plain``: the starter's, of a pilot that brings nothing but its streams back. ``missing``: place of the first wanted
+    output that is not there; ``unpacked``: why the outputs were not packed.
     """
 
     host: str = ""
@@ -153,6 +154,7 @@ class Report(NamedTuple):
     bounced: bool = False
     no_folder: bool = False
     fetch: str = ""
+    plain: bool = False
     missing: int | None = None
     unpacked: str = ""
 
@@ -228,7 +230,8 @@ def parse_report(text: str) -> Report:
             if name == "times" and at + 1 < len(lines):
                 values.setdefault("children", lines[at + 1])
     code, signal = _code(values.get("exit"), 0, 255), _code(values.get("signal"), 1, 127)
-    if code is not None and before.partition("\nstarted=1")[2].strip():  # the shell had to say something
+    by_script, said = before.partition("\nstarted=1")[1:]
+    if code is not None and said.strip():  # the shell had to say something
         signal = code - 128 if code > 128 else None
         code = None
     user, _, system = values.get("children", "").partition(" ")
@@ -243,6 +246,7 @@ def parse_report(text: str) -> Report:
         bounced=values.get("bounced") == "1",
         no_folder="folder" in values,
         fetch=_said(values.get("fetch", "")),
+        plain=not by_script and (code is not None or signal is not None),
         missing=_code(values.get("missing"), 0, 999),
         unpacked=_said(values.get("unpacked", "")),
     )

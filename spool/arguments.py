@@ -41,6 +41,8 @@ _TO_BLANK = {ord(char): " " for char in _BLANKS}
 
 def split_v2(text: str) -> list[str]:
     """The words of V2 raw text. ArgumentsError when a single quote has no partner."""
+    if "'" not in text:
+        return split_v1(text)
     words: list[str] = []
     word: list[str] | None = None
     at, end = 0, len(text)

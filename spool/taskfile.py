@@ -140,29 +140,28 @@ def read(path: str) -> Submission | Act:
 
 
 def _read_submission(path: str, lines: list[str]) -> Submission:
+    """Attributes stand in blocks, each after the line that says whose they are."""
     clusters: list[Cluster] = []
     number, payload = 0, False
     common: dict[str, str] = {}
     procs: list[dict[str, str]] = []
     current: dict[str, str] | None = None
-    at = 1
-    for at, line in enumerate(lines[1:], 2):
-        name, equals, expression = line.partition(" = ")
-        if equals and ads.is_name(name):
-            if current is None:
-                raise DamagedTaskFile(f"{path}:{at}: an attribute before any cluster")
-            current[name] = expression
-            continue
-        words = line.split(" ")
+    marks = [at for at, line in enumerate(lines) if " = " not in line]
+    for mark, after in zip(marks, [*marks[1:], len(lines)]):
+        words, at = lines[mark].split(" "), mark + 1
         keyword, rest = words[0], words[1:]
+        if not mark:  # the first line of the file
+            if after > 1:
+                raise DamagedTaskFile(f"{path}:2: an attribute before any cluster")
+            continue
         if keyword == "proc" and current is not None and rest == [str(len(procs))]:
-            current = {}
+            current = _attributes(path, mark + 1, lines[mark + 1 : after])
             procs.append(current)
         elif keyword == "cluster" and rest and is_number(rest[0]) and rest[1:] in ([], ["payload"]):
             if current is not None:
                 clusters.append(Cluster(number, common, procs, payload))
             number, payload = int(rest[0]), len(rest) > 1
-            common = current = {}
+            common = current = _attributes(path, mark + 1, lines[mark + 1 : after])
             procs = []
         elif keyword == "end" and current is not None and len(rest) == 1:
             submission = Submission([*clusters, Cluster(number, common, procs, payload)])
@@ -173,8 +172,22 @@ def _read_submission(path: str, lines: list[str]) -> Submission:
             _check_end(path, lines, at)
             return submission
         else:
-            raise DamagedTaskFile(f"{path}:{at}: not understood: {line[:60]!r}")
-    raise DamagedTaskFile(f"{path}:{at}: ends in the middle (no 'end' line)")
+            raise _not_understood(path, at, lines[mark])
+    raise DamagedTaskFile(f"{path}:{len(lines)}: ends in the middle (no 'end' line)")
+
+
+def _attributes(path: str, before: int, block: list[str]) -> dict[str, str]:
+    """The ad in a block of lines of the form ``X = Y``; ``before``: how many lines of the file come before it."""
+    ad = dict([line.split(" = ", 1) for line in block])
+    if not ads.are_names(ad):
+        for at, line in enumerate(block, before + 1):
+            if not ads.is_name(line.partition(" = ")[0]):
+                raise _not_understood(path, at, line)
+    return ad
+
+
+def _not_understood(path: str, at: int, line: str) -> DamagedTaskFile:
+    return DamagedTaskFile(f"{path}:{at}: not understood: {line[:60]!r}")
 
 
 def _read_act(path: str, lines: list[str]) -> Act:
@@ -209,7 +222,7 @@ def _read_act(path: str, lines: list[str]) -> Act:
         elif line == "all":
             everything = True
         else:
-            raise DamagedTaskFile(f"{path}:{at}: not understood: {line[:60]!r}")
+            raise _not_understood(path, at, line)
     raise DamagedTaskFile(f"{path}:{at}: ends in the middle (no 'end' line)")
 
 

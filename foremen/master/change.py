@@ -111,9 +111,9 @@ def held_by_policy(row: JobRow, at: float, why: tuple[str, int, int]) -> Change:
     return _held(row, state, at, why, ())
 
 
-def held_at_exit(row: JobRow, at: float, why: tuple[str, int, int]) -> Change:
-    """Held by OnExitHold; ``row`` as ``exited`` gave it. Its log gets no termination (recorded from 23.9.6)."""
-    return _held(row, _state(row), at, why, ())
+def held_at_exit(out: Change, at: float, why: tuple[str, int, int]) -> Change:
+    """Held by OnExitHold; ``out`` as ``exited`` gave it. Its log gets no termination (recorded from 23.9.6)."""
+    return _held(out.row, _state(out.row), at, why, out.events)
 
 
 def released(row: JobRow, at: float, reason: str) -> Change:
@@ -157,10 +157,16 @@ def measured(row: JobRow, at: float, rss: int) -> Change:
 def exited(row: JobRow, at: float, ended: Ended) -> Change:
     """The pilot ended by itself, with an exit status (0 or not) or by a signal: the books of its run are closed.
 
-    What becomes of the job then is its policy's: ``completed``, ``requeued`` or ``held_at_exit`` of the new row.
+    For the job's own policy to look at, and when that says so, for ``requeued`` or ``held_at_exit``. Else it is ``completed``.
     """
-    report = ended.report
     state = _state(row)
+    events = _close(row, state, at, ended)
+    return Change(row._replace(given=0, state=ads.dump(state)), events)
+
+
+def _close(row: JobRow, state: dict[str, str], at: float, ended: Ended) -> tuple[str, ...]:
+    """Close the books of a run that ended by itself."""
+    report = ended.report
     events = _note_memory(row, state, at, report.rss)
     if row.status == job.RUNNING:
         _stop_clock(row, state, at)
@@ -173,26 +179,30 @@ def exited(row: JobRow, at: float, ended: Ended) -> Change:
     state["BytesSent"], state["BytesRecvd"] = f"{ended.sent}.0", f"{ended.received}.0"
     if report.host:
         state["LastRemoteHost"] = ads.quote(f"slot1@{report.host}")
-    return Change(row._replace(given=0, state=ads.dump(state)), events)
+    return events
 
 
 def completed(row: JobRow, at: float, ended: Ended) -> Change:
-    """The job is over; ``row`` as ``exited`` gave it."""
+    """The pilot ended by itself, and the job is over."""
     state = _state(row)
+    events = _close(row, state, at, ended)
     _end_hold(state)  # it ended before it could be ended
     state["CompletionDate"] = str(int(at))
     _grid_status(row, state, "COMPLETED")
-    text = eventlog.terminated(_id(row), at, _used(row, ended), ended.report.exit_code, ended.report.signal)
-    return _moved(row, state, job.COMPLETED, at, (text,))._replace(finished=True)
+    text = eventlog.terminated(_id(row), at, _used(row, state, ended), ended.report.exit_code, ended.report.signal)
+    change = _moved(row._replace(given=0), state, job.COMPLETED, at, (*events, text))
+    return change._replace(finished=True)
 
 
-def requeued(row: JobRow, at: float, ended: Ended, reason: str) -> Change:
-    """The job ended and is to run again (OnExitRemove is false); ``row`` as ``exited`` gave it."""
+def requeued(out: Change, at: float, ended: Ended, reason: str) -> Change:
+    """The job ended and is to run again (OnExitRemove is false); ``out`` as ``exited`` gave it."""
+    row = out.row
     state = _state(row)
     state["RequeueReason"] = ads.quote(reason)
     _grid_status(row, state, "PENDING")
-    text = eventlog.requeued(_id(row), at, _used(row, ended), (ended.report.exit_code, ended.report.signal), reason)
-    return _moved(row, state, job.IDLE, at, (text,))
+    end = (ended.report.exit_code, ended.report.signal)
+    text = eventlog.requeued(_id(row), at, _used(row, state, ended), end, reason)
+    return _moved(row, state, job.IDLE, at, (*out.events, text))
 
 
 def _note_memory(row: JobRow, state: dict[str, str], at: float, rss: int) -> tuple[str, ...]:
@@ -219,8 +229,8 @@ def _rounded(size: int) -> int:
     return -(-size // quarter) * quarter
 
 
-def _used(row: JobRow, ended: Ended) -> Usage:
-    wall = ads.number(record(row).expression("LastRemoteWallClockTime"))
+def _used(row: JobRow, state: dict[str, str], ended: Ended) -> Usage:
+    wall = ads.number(state.get("LastRemoteWallClockTime"))
     return usage(row)._replace(
         user=ended.report.user,
         system=ended.report.system,

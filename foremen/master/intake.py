@@ -164,14 +164,14 @@ def read(spool: Spool, names: Iterable[str], database: Database, owner: str) -> 
     nothing is lost then, try again later.
     """
     found: list[Union[Read, Damaged]] = []
-    seen: set[int] = set()
+    known = _Known(database)
     for name in names:
         path = f"{spool.queue}/{name}"
         try:
             _check_file(path)
             one = _read_old(spool, path, owner) if name.startswith("job") else Read(name, taskfile.read(path))
             if isinstance(one.task, Submission):
-                _check_new(one.task, database, seen, path)
+                _check_new(one.task, known, path)
                 _make_executable(one.task, spool)
             found.append(one)
         except FileNotFoundError:
@@ -212,12 +212,28 @@ def _check_file(path: str) -> None:
         raise DamagedTaskFile(f"{path}: belongs to user {info.st_uid}, not to you")
 
 
-def _check_new(task: Submission, database: Database, seen: set[int], path: str) -> None:
+class _Known:
+    """The clusters that there are: those of the database, and those that were read meanwhile."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._highest = database.highest_cluster()  # numbers rise: what is beyond it need not be looked for
+        self._read: set[int] = set()
+
+    def __contains__(self, cluster: int) -> bool:
+        return cluster in self._read or (cluster <= self._highest and self._database.has_cluster(cluster))
+
+    def add(self, cluster: int) -> None:
+        """It was read."""
+        self._read.add(cluster)
+
+
+def _check_new(task: Submission, known: _Known, path: str) -> None:
     for cluster in task.clusters:
-        if cluster.number in seen or database.has_cluster(cluster.number):
+        if cluster.number in known:
             raise DamagedTaskFile(f"{path}: cluster {cluster.number} is there already")
         _check_status(cluster, path)
-        seen.add(cluster.number)
+        known.add(cluster.number)
 
 
 def _check_status(cluster: Cluster, path: str) -> None:

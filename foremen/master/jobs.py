@@ -277,7 +277,8 @@ class Jobs:
     def _ended(self, row: JobRow, result: Result) -> None:
         report = parse_report(result.report)
         at = result.ended
-        self.effects.archives.append(transfer.archive((row.cluster, row.proc, row.attempt), self._spool))
+        if not report.plain:
+            self.effects.archives.append(transfer.archive((row.cluster, row.proc, row.attempt), self._spool))
         if row.status == job.REMOVED:
             self._apply(row, moves.removed(row))
         elif report.bounced or result.outcome == "cancelled":
@@ -292,17 +293,15 @@ class Jobs:
 
     def _exited(self, row: JobRow, at: float, ended: Ended) -> None:
         """The pilot ended by itself: the job is over, is to run again, or is held, as its own policy says."""
-        change = moves.exited(row, at, ended)
-        self._log(change)
-        out = change.row
-        verdict = policy.at_exit(moves.record(out), at)
-        if verdict.action == policy.HOLD and row.status != job.HELD:
-            change = moves.held_at_exit(out, at, (verdict.reason, verdict.code, verdict.subcode))
-        elif verdict.action == policy.REQUEUE and row.status != job.HELD:
-            change = moves.requeued(out, at, ended, verdict.reason)
-        else:
-            change = moves.completed(out, at, ended)
-        self._apply(row, change)
+        change = None
+        if row.status != job.HELD and policy.speaks_of_exit(moves.record(row)):
+            out = moves.exited(row, at, ended)
+            verdict = policy.at_exit(moves.record(out.row), at)
+            if verdict.action == policy.HOLD:
+                change = moves.held_at_exit(out, at, (verdict.reason, verdict.code, verdict.subcode))
+            elif verdict.action == policy.REQUEUE:
+                change = moves.requeued(out, at, ended, verdict.reason)
+        self._apply(row, change or moves.completed(row, at, ended))
 
     def _back(self, row: JobRow, at: float) -> None:
         """An attempt came back that did not run, or was ended because the job is held: no start is counted as lost."""

@@ -55,10 +55,13 @@ def _of_living(scope: Scope, record: JobRecord, now: float) -> Verdict:
     return _KEPT
 
 
+def speaks_of_exit(record: JobRecord) -> bool:
+    """Whether the ad has an expression for ``at_exit``; cheap."""
+    return "\nOnExit" in record.text
+
+
 def at_exit(record: JobRecord, now: float) -> Verdict:
     """The verdict on a job that has ended by itself; its ad has ExitCode or ExitSignal and NumJobCompletions. KEEP: it is over."""
-    if "\nOnExit" not in record.text:
-        return _KEPT
     scope = Scope(record, now)
     if _fires(scope, "OnExitHold"):
         return _verdict(HOLD, scope, "OnExitHold")

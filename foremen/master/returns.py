@@ -69,9 +69,12 @@ class Returns:
         """Whether its outputs are, or now begin to be, unpacked."""
         if result.tag in self._busy:
             return True
+        report = parse_report(result.report)
+        if result.outcome != "done" or report.plain or not report.complete:
+            return False
         cluster, proc, attempt = tasks.parse_tag(result.tag)
         archive = transfer.archive((cluster, proc, attempt), self._spool)
-        if result.outcome != "done" or not _has_content(archive) or not parse_report(result.report).complete:
+        if not _has_content(archive):
             return False
         row = self._db.job(cluster, proc)
         if row is None or row.attempt != attempt or row.status in (job.REMOVED, job.HELD):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import lru_cache
 from typing import NamedTuple, Optional, Union
 
 from foremen import pilot
@@ -47,6 +48,7 @@ def tag(cluster: int, proc: int, attempt: int) -> str:
     return f"{cluster}.{proc}#{attempt}"
 
 
+@lru_cache(maxsize=1024)  # a task is heard of three times in a short while
 def parse_tag(text: str) -> tuple[int, int, int]:
     """(cluster, proc, attempt); zeros when it is not a tag of ours."""
     name, _, attempt = text.partition("#")
@@ -232,13 +234,15 @@ def _path(ad: dict[str, str], name: str) -> str:
 
 def _unwritable(path: str) -> int:
     """The errno with which writing ``path`` would fail; 0: it would not."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError as error:  # it is to be made
+    if not os.access(path, os.F_OK):  # it is to be made; of a file that is not there, stat would cost thrice as much
         folder = os.path.dirname(path)
-        if os.access(folder, os.W_OK | os.X_OK) and error.errno == errno.ENOENT:
+        if os.access(f"{folder}/.", os.W_OK | os.X_OK):
             return 0
         return errno.EACCES if os.path.isdir(folder) else errno.ENOENT
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        return error.errno or errno.EIO
     if stat.S_ISDIR(mode):
         return errno.EISDIR
     return 0 if os.access(path, os.W_OK) else errno.EACCES

@@ -32,7 +32,7 @@ def ended(**report):
 
 def over(was, at, end):
     """The pilot ended by itself, and the job with it."""
-    return change.completed(change.exited(was, at, end).row, at, end)
+    return change.completed(was, at, end)
 
 
 def kinds(tmp_path, events):

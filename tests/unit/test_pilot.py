@@ -484,10 +484,11 @@ def test_numbers_in_range_only(key, number):
 def test_report_forms():
     """Of bash, of dash, with a decimal comma; of another version; of a script that was killed."""
     times = "times=0m0.001s 0m0.002s\n1m2.500s 0m0.250s\n"
-    assert parse_report(f"awq=1\nhost=n\nexit=3\n{times}") == Report("n", 3, None, 62.5, 0.25)
+    assert parse_report(f"awq=1\nhost=n\nexit=3\n{times}") == Report("n", 3, None, 62.5, 0.25, plain=True)
     assert parse_report("awq=1\nexit=3\ntimes=0m0,1s 0m0,2s\n0m0,500s 0m1s\n").user == 0.5
     assert parse_report("awq=2\nexit=3\n") == parse_report("exit=3\n") == parse_report("") == Report()
     assert parse_report("awq=1\nhost=n\n") == Report("n")
     assert parse_report("awq=1\nexit=3\nexit=4\n").exit_code == 3
+    assert not parse_report("started=1\nawq=1\nexit=3\n").plain
     assert parse_report("started=1\n(exec)\nawq=1\nexit=9\nKilled\nawq=1\nexit=137\n") == Report(signal=9)
     assert not parse_report("started=1\ncannot create log\nawq=1\nexit=2\n").complete
