@@ -6,6 +6,7 @@ A shared object that a supervisor has put before its workers' C library (``LD_PR
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from foremen import laidout
@@ -18,16 +19,29 @@ ASK = "AWQ_SHORTCUT_STAMP"
 _SEPARATORS = " :"  # of names in LD_PRELOAD: a folder with one of them in its name cannot stand there
 
 
-def preload(folder: str, worker: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables with which a worker has it, which it lays into ``folder``; none when it does not load there."""
-    before = environ.get(VARIABLE, "")
+class Shortcut:
+    """It, in a folder of a node. ``environ``: what the workers have else."""
 
-    def says(path: str) -> bytes:
-        return laidout.said([worker, "--version"], STAMP, **{VARIABLE: _first(path, before), ASK: "1"})
+    def __init__(self, folder: str, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._before = environ.get(VARIABLE, "")
+        self._tried: dict[str, str] = {}  # worker to path
 
-    path = "" if set(_SEPARATORS) & set(folder) else laidout.lay_out(NAME, folder, says)
-    return {VARIABLE: _first(path, before)} if path else {}
+    def variables(self, worker: str) -> dict[str, str]:
+        """With which a worker has it; none when it does not load there. It is tried once, and again when the file has gone.
 
+        A file that is not there would be complained about by every program that a pilot starts.
+        """
+        path = self._tried.get(worker)
+        if path is None or (path and not os.path.exists(path)):
+            path = self._tried[worker] = self._lay_out(worker)
+        return {VARIABLE: self._first(path)} if path else {}
 
-def _first(path: str, before: str) -> str:
-    return f"{path}:{before}" if before else path
+    def _lay_out(self, worker: str) -> str:
+        def says(path: str) -> bytes:
+            return laidout.said([worker, "--version"], STAMP, **{VARIABLE: self._first(path), ASK: "1"})
+
+        return "" if set(_SEPARATORS) & set(self._folder) else laidout.lay_out(NAME, self._folder, says)
+
+    def _first(self, path: str) -> str:
+        return f"{path}:{self._before}" if self._before else path

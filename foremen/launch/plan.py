@@ -64,6 +64,7 @@ class Plan:
     until: float = 0.0
     blackhole_pilots: int = 0
     blackhole_seconds: int = 30
+    preload: bool = True
 
     @property
     def policy(self) -> Policy:
@@ -170,6 +171,7 @@ def plan_workers(settings: Settings, name: str, door: Door) -> Plan:
         until=door.epoch() + settings.walltime if settings.walltime else 0.0,
         blackhole_pilots=settings.blackhole_pilots,
         blackhole_seconds=settings.blackhole_seconds,
+        preload=settings.preload,
     )
 
 

@@ -13,9 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 
-from foremen import shortcut, starter
+from foremen import starter
 from foremen.launch import decide, guard
 from foremen.launch.decide import Act, Phase, Policy, Sight, Slot, World
 from foremen.launch.door import Command, Door, Identity
@@ -30,6 +29,7 @@ from foremen.launch.plan import Plan, read_plan
 from foremen.launch.published import passed_facts, slot_facts
 from foremen.launch.sight import pilots, see_foreman, see_worker
 from foremen.launch.watch import Watch
+from foremen.shortcut import Shortcut
 
 _STEP = 1.0
 _QUICK_STEP = 0.1
@@ -357,10 +357,11 @@ class Supervisor:
     def _spawn(self, number: int, foreman: str) -> None:
         life = self.place.new_life(number)
         path = self.place.record(number)
+        preload = self._preload(self.plan.binary) if self.plan.preload else {}
         restarts = self.slots[number].restarts
         command = Command(
             self.plan.argv(self.place, number, foreman, life),
-            self.plan.environ({**self._environ, **self._preload(self.plan.binary)}, life),
+            self.plan.environ({**self._environ, **preload}, life),
             self.place.slot_log(number),
         )
 
@@ -467,8 +468,7 @@ def main(arguments: list[str]) -> int:
             run(Supervisor(door, place, environ))
         else:
             environ[starter.VARIABLE] = starter.lay_out(place.state)
-            preload = lru_cache(lambda worker: shortcut.preload(place.state, worker, environ))
-            run(Supervisor(door, place, environ, preload=preload))
+            run(Supervisor(door, place, environ, preload=Shortcut(place.state, environ).variables))
         remove(place.supervisor)
     except LaunchError as error:
         say(str(error))

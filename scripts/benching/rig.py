@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from benching import family, shown
-from foremen import shortcut, starter
+from foremen import starter
 from foremen.engine.client import make_password
+from foremen.shortcut import Shortcut
 from spool import counts
 from spool.errors import NotVouched
 from spool.folder import Spool, create_spool, open_spool
@@ -107,7 +108,7 @@ class Rig:
             HOME=str(self.work), PATH=f"{prefix}/bin:{os.environ['PATH']}",
         )  # fmt: skip
         self.env[starter.VARIABLE] = starter.lay_out(str(self._all))  # as start-workers does on a node, and:
-        self._preload = shortcut.preload(str(self._all), f"{self.cctools}/bin/work_queue_worker", self.env)
+        self._preload = Shortcut(str(self._all), self.env).variables(f"{self.cctools}/bin/work_queue_worker")
         family.adopt()
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from foremen import compiling, laidout, shortcut, starter
+from foremen import compiling, laidout, starter
+from foremen.shortcut import Shortcut
 
 PROGRAMS = {"starter": compiling.the_starter, "shortcut": compiling.the_shortcut}
 
@@ -65,7 +66,7 @@ def lay_out_starter(folder):
 def lay_out_shortcut(folder):
     """The same."""
     worker = f"{os.environ.get('CCTOOLS', '/usr')}/bin/work_queue_worker"
-    return shortcut.preload(str(folder), worker, {}).get("LD_PRELOAD", "")
+    return Shortcut(str(folder), {}).variables(worker).get("LD_PRELOAD", "")
 
 
 @pytest.fixture(params=["starter", "shortcut"])

@@ -32,7 +32,8 @@ class Bench:
         Plan(**{**facts, **changes}).write(self.place)
 
     def another(self):
-        made = Supervisor(self.door, self.place, {"PATH": "/bin"}, "node")
+        preload = lambda program: {"LD_PRELOAD": f"for {program}"}  # noqa: E731
+        made = Supervisor(self.door, self.place, {"PATH": "/bin"}, "node", preload)
         made.adopt()
         return made
 
@@ -59,6 +60,15 @@ def test_starts_what_the_plan_wants(bench):
     assert sorted(record.foreman for record in bench.living().values()) == ["a:1", "b:1"]
     assert [row["phase"] for row in bench.rows()] == ["running", "running"]
     assert all(os.path.isdir(f"{record.life}/state") for record in bench.living().values())
+
+
+@pytest.mark.parametrize(("wanted", "found"), [(True, "for /wqw"), (False, None)])
+def test_what_is_preloaded(tmp_path, wanted, found):
+    """What fits the program of the plan; nothing where WQ_PRELOAD is 0."""
+    bench = Bench(tmp_path, preload=wanted)
+    bench.step()
+    commands = [bench.door.processes[it.who.pid].command for it in bench.living().values()]
+    assert [dict(command.environ).get("LD_PRELOAD") for command in commands] == [found] * 2
 
 
 def test_asks_few_foremen(bench):

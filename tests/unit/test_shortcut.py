@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from foremen import laidout, pilot, shortcut
+from foremen import laidout, pilot
+from foremen.shortcut import Shortcut
 
 # Does what a worker's child does: runs argv[1] by a shell; or another program, its words as they are.
 SHELL = r"""
@@ -95,25 +96,48 @@ def test_other_programs(start):
     assert start("/no/such/program", "a", "b")[0] == 127
 
 
-def test_statically_linked(start, programs, shortcut_library, monkeypatch):
+@pytest.fixture
+def packaged(shortcut_library, monkeypatch):
+    """The package has it."""
+    content = Path(shortcut_library).read_bytes()
+    monkeypatch.setattr(laidout, "packaged", lambda _name: content)
+
+
+@pytest.mark.usefixtures("packaged")
+def test_statically_linked(start, programs):
     """It is not there, which is noticed before."""
     assert start(TELL, program="static")[1][0] == "shell"
-    content = Path(shortcut_library).read_bytes()
-    monkeypatch.setattr(laidout, "packaged", lambda _name: content)
-    assert shortcut.preload(str(programs), f"{programs}/static", {}) == {}
-    assert shortcut.preload(str(programs), f"{programs}/dynamic", {}) == {"LD_PRELOAD": f"{programs}/shortcut"}
+    assert Shortcut(str(programs), {}).variables(f"{programs}/static") == {}
+    assert Shortcut(str(programs), {}).variables(f"{programs}/dynamic") == {"LD_PRELOAD": f"{programs}/shortcut"}
 
 
-def test_where_it_stands(programs, shortcut_library, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("packaged")
+def test_it_is_tried_once_and_comes_again(programs, tmp_path, monkeypatch):
+    """Tried for each worker program; laid out again when somebody who cleans temporary folders has removed it."""
+    tries = []
+    said = laidout.said
+    monkeypatch.setattr(
+        laidout, "said", lambda command, *words, **more: tries.append(command[0]) or said(command, *words, **more)
+    )
+    here, expected = Shortcut(str(tmp_path), {}), {"LD_PRELOAD": f"{tmp_path}/shortcut"}
+    dynamic, static = f"{programs}/dynamic", f"{programs}/static"
+    found = [here.variables(worker) for worker in (dynamic, static, dynamic, static)]
+    assert found == [expected, {}, expected, {}]
+    assert tries == [dynamic, static]
+    (tmp_path / "shortcut").unlink()
+    assert here.variables(dynamic) == expected and (tmp_path / "shortcut").exists()
+    assert tries == [dynamic, static, dynamic]
+
+
+@pytest.mark.usefixtures("packaged")
+def test_where_it_stands(programs, shortcut_library, tmp_path):
     """Before what the site preloads; not at all in a folder whose name cannot stand in LD_PRELOAD."""
-    content = Path(shortcut_library).read_bytes()
-    monkeypatch.setattr(laidout, "packaged", lambda _name: content)
     before = {"LD_PRELOAD": shortcut_library}
-    found = shortcut.preload(str(programs), f"{programs}/dynamic", before)
+    found = Shortcut(str(programs), before).variables(f"{programs}/dynamic")
     assert found == {"LD_PRELOAD": f"{programs}/shortcut:{shortcut_library}"}
     for name in ("a b", "a:b"):
         (tmp_path / name).mkdir()
-        assert shortcut.preload(str(tmp_path / name), f"{programs}/dynamic", {}) == {}
+        assert Shortcut(str(tmp_path / name), {}).variables(f"{programs}/dynamic") == {}
 
 
 def test_a_script_before_the_worker(start):
