@@ -49,7 +49,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("WQ_WALLTIME", "walltime", "seconds", "0", "seconds after which this node's workers must have left; pilots see it; 0: no end"),
     ("AWQ_BLACKHOLE_PILOTS", "blackhole_pilots", "count", "30", "so many pilots in a row that fail at once put a node into quarantine"),
     ("AWQ_BLACKHOLE_SECONDS", "blackhole_seconds", "seconds", "30", "a pilot that fails within so many seconds has failed at once"),
-    ("WQ_PRELOAD", "preload", "flag", "1", "0: workers have nothing of ours before their C library, pilots start by a shell (doctor: shortcut)"),
+    ("WQ_PRELOAD", "preload", "flag", "1", "0: workers have no library of ours preloaded, a shell starts pilots (doctor: shortcut)"),
     ("WQ_DEBUG", "debug", "flag", "0", "1: show what the workers say"),
     ("WQ_CORES", "worker_cores", "count", "1", "cores of one worker"),
     ("WQ_MEMORY", "worker_memory", "count", "0", "MB of memory of one worker; 0: its cores' share of the node"),
