@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from foremen.pilot import Report
 from spool import ad as ads
@@ -26,6 +26,7 @@ MOVES: Mapping[int, frozenset[int]] = {
     job.COMPLETED: frozenset({job.REMOVED}),
 }
 _ONLY_WHILE_RUNNING = ("RemoteHost",)
+_Look = Callable[[str], Optional[str]]
 
 
 class ImpossibleMove(AwqError):
@@ -33,11 +34,15 @@ class ImpossibleMove(AwqError):
 
 
 class Change(NamedTuple):
-    """A job's new row, the texts for its event log, and whether it leaves the queue for the history."""
+    """A job's new row, the texts for its event log, and whether it leaves the queue for the history.
+
+    ``ad``: its whole ad, when that is known already; then the row's state is as old as it was (``staying``).
+    """
 
     row: JobRow
     events: tuple[str, ...]
     finished: bool = False
+    ad: Optional[dict[str, str]] = None
 
 
 class Ended(NamedTuple):
@@ -58,6 +63,11 @@ def full_ad(row: JobRow) -> dict[str, str]:
     return record(row).ad()
 
 
+def ad_after(change: Change) -> dict[str, str]:
+    """The effective ad of the job that has changed."""
+    return full_ad(change.row) if change.ad is None else change.ad
+
+
 def started(row: JobRow, at: float, host: str, port: int) -> Change:
     """The engine handed the job to a worker or foreman on ``host``."""
     state = _state(row)
@@ -71,7 +81,9 @@ def started(row: JobRow, at: float, host: str, port: int) -> Change:
     state["RemoteHost"] = ads.quote(f"slot1@{host}")
     state["CurrentHosts"] = "1"
     _grid_status(row, state, "RUNNING")
-    text = eventlog.executing(_id(row), at, eventlog.address(host, port), f"slot1@{host}", usage(row))
+    text = eventlog.executing(
+        _id(row), at, eventlog.address(host, port), f"slot1@{host}", usage(record(row).expression)
+    )
     return _moved(row, state, job.RUNNING, at, (text,))
 
 
@@ -146,12 +158,10 @@ def removed(row: JobRow) -> Change:
 
 
 def measured(row: JobRow, at: float, rss: int) -> Change:
-    """How much memory the pilot had (KiB; 0: unknown), of one that does not end by itself: else ``exited`` notes it."""
-    if not rss:
-        return Change(row, ())
-    state = _state(row)
-    events = _note_memory(row, state, at, rss)
-    return Change(row._replace(state=ads.dump(state)), events)
+    """How much memory the pilot had (KiB; 0: unknown), of one that does not end by itself: else that is noted with its end."""
+    ad = full_ad(row)
+    events = _note_memory(row, ad, at, rss)
+    return Change(row._replace(state=_state_with(row, ad)), events) if rss else Change(row, ())
 
 
 def exited(row: JobRow, at: float, ended: Ended) -> Change:
@@ -159,39 +169,47 @@ def exited(row: JobRow, at: float, ended: Ended) -> Change:
 
     For the job's own policy to look at, and when that says so, for ``requeued`` or ``held_at_exit``. Else it is ``completed``.
     """
-    state = _state(row)
-    events = _close(row, state, at, ended)
-    return Change(row._replace(given=0, state=ads.dump(state)), events)
-
-
-def _close(row: JobRow, state: dict[str, str], at: float, ended: Ended) -> tuple[str, ...]:
-    """Close the books of a run that ended by itself."""
-    report = ended.report
-    events = _note_memory(row, state, at, report.rss)
-    if row.status == job.RUNNING:
-        _stop_clock(row, state, at)
-    by_signal = report.signal is not None
-    state["ExitBySignal"] = "true" if by_signal else "false"
-    state.pop("ExitCode" if by_signal else "ExitSignal", None)  # of an earlier run
-    state["ExitSignal" if by_signal else "ExitCode"] = str(report.signal if by_signal else report.exit_code)
-    state["NumJobCompletions"] = str(ads.number(state.get("NumJobCompletions")) + 1)
-    state["RemoteUserCpu"], state["RemoteSysCpu"] = f"{report.user:.1f}", f"{report.system:.1f}"
-    state["BytesSent"], state["BytesRecvd"] = f"{ended.sent}.0", f"{ended.received}.0"
-    if report.host:
-        state["LastRemoteHost"] = ads.quote(f"slot1@{report.host}")
-    return events
+    ad = full_ad(row)
+    events = _close(row, ad, at, ended)
+    return Change(row._replace(given=0, state=_state_with(row, ad)), events)
 
 
 def completed(row: JobRow, at: float, ended: Ended) -> Change:
     """The pilot ended by itself, and the job is over."""
-    state = _state(row)
-    events = _close(row, state, at, ended)
-    _end_hold(state)  # it ended before it could be ended
-    state["CompletionDate"] = str(int(at))
-    _grid_status(row, state, "COMPLETED")
-    text = eventlog.terminated(_id(row), at, _used(row, state, ended), ended.report.exit_code, ended.report.signal)
-    change = _moved(row._replace(given=0), state, job.COMPLETED, at, (*events, text))
-    return change._replace(finished=True)
+    ad = full_ad(row)
+    events = _close(row, ad, at, ended)
+    _end_hold(ad)  # it ended before it could be ended
+    ad["CompletionDate"] = str(int(at))
+    _grid_status(row, ad, "COMPLETED")
+    text = eventlog.terminated(_id(row), at, _used(ad.get, ended), ended.report.exit_code, ended.report.signal)
+    _enter(row, ad, job.COMPLETED, at)
+    return Change(row._replace(status=job.COMPLETED, given=0), (*events, text), finished=True, ad=ad)
+
+
+def staying(change: Change) -> Change:
+    """A job that is over, but stays in the queue."""
+    row = change.row
+    if change.ad is not None:
+        row = row._replace(state=_state_with(row, change.ad))
+    return Change(row, change.events)
+
+
+def _close(row: JobRow, ad: dict[str, str], at: float, ended: Ended) -> tuple[str, ...]:
+    """Close the books of a run that ended by itself."""
+    report = ended.report
+    events = _note_memory(row, ad, at, report.rss)
+    if row.status == job.RUNNING:
+        _stop_clock(row, ad, at)
+    by_signal = report.signal is not None
+    ad["ExitBySignal"] = "true" if by_signal else "false"
+    ad.pop("ExitCode" if by_signal else "ExitSignal", None)  # of an earlier run
+    ad["ExitSignal" if by_signal else "ExitCode"] = str(report.signal if by_signal else report.exit_code)
+    ad["NumJobCompletions"] = str(ads.number(ad.get("NumJobCompletions")) + 1)
+    ad["RemoteUserCpu"], ad["RemoteSysCpu"] = f"{report.user:.1f}", f"{report.system:.1f}"
+    ad["BytesSent"], ad["BytesRecvd"] = f"{ended.sent}.0", f"{ended.received}.0"
+    if report.host:
+        ad["LastRemoteHost"] = ads.quote(f"slot1@{report.host}")
+    return events
 
 
 def requeued(out: Change, at: float, ended: Ended, reason: str) -> Change:
@@ -201,22 +219,21 @@ def requeued(out: Change, at: float, ended: Ended, reason: str) -> Change:
     state["RequeueReason"] = ads.quote(reason)
     _grid_status(row, state, "PENDING")
     end = (ended.report.exit_code, ended.report.signal)
-    text = eventlog.requeued(_id(row), at, _used(row, state, ended), end, reason)
+    text = eventlog.requeued(_id(row), at, _used(record(row).expression, ended), end, reason)
     return _moved(row, state, job.IDLE, at, (*out.events, text))
 
 
-def _note_memory(row: JobRow, state: dict[str, str], at: float, rss: int) -> tuple[str, ...]:
+def _note_memory(row: JobRow, ad: dict[str, str], at: float, rss: int) -> tuple[str, ...]:
     """The log gets 006 when the job has become larger than it was.
 
     HTCondor looks while the job runs, too; Work Queue tells of a task when it is over.
     """
     if not rss:
         return ()
-    look = record(row).expression
-    before = ads.number(look("ImageSize_RAW") or look("ImageSize"))
+    before = ads.number(ad.get("ImageSize_RAW") or ad.get("ImageSize"))
     for name, size in (("ImageSize", max(rss, before)), ("ResidentSetSize", rss)):
-        state[name], state[f"{name}_RAW"] = str(_rounded(size)), str(size)
-    state["MemoryUsage"] = "((ResidentSetSize + 1023) / 1024)"
+        ad[name], ad[f"{name}_RAW"] = str(_rounded(size)), str(size)
+    ad["MemoryUsage"] = "((ResidentSetSize + 1023) / 1024)"
     grown = _rounded(rss) > _rounded(before)
     return (eventlog.image_size(_id(row), at, rss, Usage(rss=rss)),) if grown else ()
 
@@ -229,21 +246,19 @@ def _rounded(size: int) -> int:
     return -(-size // quarter) * quarter
 
 
-def _used(row: JobRow, state: dict[str, str], ended: Ended) -> Usage:
-    wall = ads.number(state.get("LastRemoteWallClockTime"))
-    return usage(row)._replace(
+def _used(look: _Look, ended: Ended) -> Usage:
+    return usage(look)._replace(
         user=ended.report.user,
         system=ended.report.system,
         sent=ended.sent,
         received=ended.received,
-        wall=wall,
+        wall=ads.number(look("LastRemoteWallClockTime")),
         rss=ended.report.rss,
     )
 
 
-def usage(row: JobRow) -> Usage:
-    """What the job asked for, as far as its ad says so in plain numbers."""
-    look = record(row).expression
+def usage(look: _Look) -> Usage:
+    """What the job asked for, as far as its ad says so in plain numbers. ``look``: gives its attributes."""
     return Usage(
         cpus=ads.number(look("RequestCpus"), 1),
         disk=ads.number(look("RequestDisk")),
@@ -251,25 +266,32 @@ def usage(row: JobRow) -> Usage:
     )
 
 
-def log_path(row: JobRow) -> str:
+def log_path(change: Change) -> str:
     """Where the job's events go; empty: nowhere."""
-    look = record(row).expression
+    if change.ad is not None:
+        return logfile.log_path(change.ad)
+    look = record(change.row).expression
     return logfile.log_path({name: look(name) or "" for name in ("UserLog", "Iwd")})
 
 
 def _moved(row: JobRow, state: dict[str, str], status: int, at: float, events: tuple[str, ...]) -> Change:
+    _enter(row, state, status, at)
+    return Change(row._replace(status=status, state=ads.dump(state)), events)
+
+
+def _enter(row: JobRow, state: dict[str, str], status: int, at: float) -> None:
+    """Note a new status, if the table of states has the move."""
     if status != row.status:
         if status not in MOVES.get(row.status, ()):
             raise ImpossibleMove(f"job {row.cluster}.{row.proc} cannot go from state {row.status} to {status}")
         state["LastJobStatus"] = str(row.status)
         state["EnteredCurrentStatus"] = str(int(at))
     state["JobStatus"] = str(status)
-    return Change(row._replace(status=status, state=ads.dump(state)), events)
 
 
 def _stop_running(row: JobRow, state: dict[str, str], at: float, reason: str) -> tuple[str, ...]:
     wall = _stop_clock(row, state, at)
-    return (eventlog.evicted(_id(row), at, usage(row)._replace(wall=wall), reason),)
+    return (eventlog.evicted(_id(row), at, usage(record(row).expression)._replace(wall=wall), reason),)
 
 
 def _stop_clock(row: JobRow, state: dict[str, str], at: float) -> int:
@@ -320,6 +342,12 @@ def _grid_status(row: JobRow, state: dict[str, str], status: str) -> None:
 
 def _state(row: JobRow) -> dict[str, str]:
     return ads.parse(row.state)
+
+
+def _state_with(row: JobRow, ad: dict[str, str]) -> str:
+    """The state with which the row has this whole ad."""
+    submitted = ads.parse(row.cluster_ad + row.ad)
+    return ads.dump({name: text for name, text in ad.items() if submitted.get(name) != text})
 
 
 def _id(row: JobRow) -> tuple[int, int]:

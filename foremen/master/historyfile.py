@@ -17,17 +17,29 @@ KEPT = 2  # renamed files (MAX_HISTORY_ROTATIONS)
 _NOBODY = '""'
 
 
-def entry(spool: Spool, ad: Mapping[str, str], text: str) -> tuple[str, str]:
-    """Path and text for a job that leaves the queue with this ad, in long form ``text``.
+class HistoryFile:
+    """What is to be appended to it: many jobs' at once, so that it is looked at once for them (``anew``)."""
 
-    The file is made here: event logs are for others to read, it is not.
-    """
-    size = _size(spool.history)
-    if not size:
-        _make(spool.history)
-    job = f"ClusterId = {ad.get('ClusterId', '0')} ProcId = {ad.get('ProcId', '0')}"
-    rest = f"Owner = {ad.get('Owner', _NOBODY)} CompletionDate = {ad.get('CompletionDate', '0')}"
-    return spool.history, f"{text}*** Offset = {size} {job} {rest}\n"
+    def __init__(self, spool: Spool) -> None:
+        self._path = spool.history
+        self._length = -1
+
+    def anew(self) -> None:
+        """What was to be appended is."""
+        self._length = -1
+
+    def entry(self, ad: Mapping[str, str], text: str) -> tuple[str, str]:
+        """Path and text for a job that leaves the queue with this ad, in long form ``text``.
+
+        The file is made here: event logs are for others to read, it is not.
+        """
+        if self._length < 0:
+            self._length = _size(self._path)
+            if not self._length:
+                _make(self._path)
+        job = f"ClusterId = {ad.get('ClusterId', '0')} ProcId = {ad.get('ProcId', '0')}"
+        rest = f"Owner = {ad.get('Owner', _NOBODY)} CompletionDate = {ad.get('CompletionDate', '0')}"
+        return self._path, f"{text}*** Offset = {self._length} {job} {rest}\n"
 
 
 def rotate(spool: Spool, complain: Callable[[str], None], longest: int = LONGEST) -> None:

@@ -13,9 +13,10 @@ from functools import partial
 
 from foremen.engine.protocol import DONE, RUNNING, WAITING, Cancel, Result, StateChange
 from foremen.master import change as moves
-from foremen.master import edits, historyfile, holds, policy, tasks, transfer
+from foremen.master import edits, holds, policy, tasks, transfer
 from foremen.master.change import Change, Ended
 from foremen.master.given import Effects, Given
+from foremen.master.historyfile import HistoryFile
 from foremen.master.holds import Hold
 from foremen.master.keptback import KeptBack
 from foremen.master.mishaps import Care
@@ -27,6 +28,7 @@ from spool.folder import Spool
 from spool.requirements import Totals
 from spool.settings import Settings
 from spool.taskfile import Act, Cluster, Submission
+from spool.view import JobRecord
 
 Key = tuple[int, int]  # cluster, proc
 _Acting = Callable[[JobRow, float, str], None]
@@ -51,12 +53,14 @@ class Jobs:
         self.given = Given()
         self.kept_back = KeptBack(database)
         self.effects = Effects()
+        self._history = HistoryFile(spool)
         for row in database.given():
             self.given.put((row.cluster, row.proc), row.attempt, row.status == job.RUNNING)
 
     def take_effects(self) -> Effects:
         """What the transaction that was just committed leaves to do."""
         effects, self.effects = self.effects, Effects()
+        self._history.anew()
         return effects
 
     # --- errors that nobody foresaw ------------------------------------------------------------------------------------
@@ -404,22 +408,17 @@ class Jobs:
 
     def _apply(self, before: JobRow, change: Change, at_once: bool = False) -> None:
         """``at_once``: a finished job leaves the queue whatever its LeaveJobInQueue says."""
+        ad = moves.ad_after(change) if change.finished else {}
+        if ad and not at_once and _stays(change.row, ad):
+            change = moves.staying(change)
         row = change.row
         key = (row.cluster, row.proc)
         self.kept_back.touched(row.cluster)
-        if change.finished and not at_once:
-            since = ads.number(moves.record(row).expression("EnteredCurrentStatus"))
-            change = change._replace(finished=not policy.stays(moves.record(row), since))
         self.counts[before.status] -= 1
         if row.status != before.status:
             self.happened[row.status] += 1
         if change.finished:
-            ad = moves.full_ad(row)
-            text = ads.dump(ad)
-            if self._db.finish(*key, text) and row.payload:
-                self.effects.payloads.append(row.cluster)
-            self.effects.events.append(historyfile.entry(self._spool, ad, text))
-            crash.point("history.uncommitted")
+            self._finish(row, ad)
         else:
             self.counts[row.status] += 1
             self._db.move(row)
@@ -431,8 +430,16 @@ class Jobs:
             self.given.drop(key)
         self._log(change)
 
+    def _finish(self, row: JobRow, ad: dict[str, str]) -> None:
+        """The job leaves the queue for the history with this ad."""
+        text = ads.dump(ad)
+        if self._db.finish(row.cluster, row.proc, text) and row.payload:
+            self.effects.payloads.append(row.cluster)
+        self.effects.events.append(self._history.entry(ad, text))
+        crash.point("history.uncommitted")
+
     def _log(self, change: Change) -> None:
-        path = moves.log_path(change.row) if change.events else ""
+        path = moves.log_path(change) if change.events else ""
         if path:
             self.effects.events += [(path, text) for text in change.events]
 
@@ -448,3 +455,11 @@ class Jobs:
         for job_id, path, at, notes in logfile.logged([cluster]):
             self.effects.events.append((path, eventlog.submitted(job_id, at, host, *notes)))
         return cluster.ad
+
+
+def _stays(row: JobRow, ad: dict[str, str]) -> bool:
+    """Whether a job that is over stays in the queue."""
+    if ad.get("LeaveJobInQueue") == "false":  # as of most
+        return False
+    record = JobRecord(row.cluster, row.proc, row.status, ads.dump(ad))
+    return policy.stays(record, ads.number(ad.get("EnteredCurrentStatus")))

@@ -79,7 +79,8 @@ class Returns:
         row = self._db.job(cluster, proc)
         if row is None or row.attempt != attempt or row.status in (job.REMOVED, job.HELD):
             return False
-        wanted = transfer.outputs(change.full_ad(row), self._settings)
+        ad = change.full_ad(row)
+        wanted = transfer.outputs(ad, transfer.in_place(ad, self._settings))
         if wanted is None:
             return False
         self._busy.add(result.tag)

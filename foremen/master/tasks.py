@@ -72,14 +72,14 @@ def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[
             f"Error in the job's arguments or environment: {error}", job.HOLD_FAILED_TO_CREATE_PROCESS, errno.EINVAL
         )
     place = transfer.in_place(ad, settings)
-    sandbox = _sandbox(row, ad, spool.payload(row.cluster), settings)
+    sandbox = _sandbox(row, ad, spool.payload(row.cluster), settings, place)
     if isinstance(sandbox, Hold):
         return sandbox
     streams = _streams(ad, sandbox.stdin, place)
     if isinstance(streams, Hold):
         return streams
     remote, outputs = streams
-    extras = transfer.extras(ad, settings, bool(sandbox.urls))
+    extras = transfer.extras(ad, place, bool(sandbox.urls))
     if extras.outputs is not None:
         os.makedirs(spool.payload(row.cluster), 0o700, exist_ok=True)
         outputs = (*outputs, (ARCHIVE, transfer.archive((row.cluster, row.proc, row.attempt + 1), spool)))
@@ -127,10 +127,9 @@ def _facts(row: JobRow, ad: dict[str, str], asked: requests.Resources) -> dict[s
     }
 
 
-def _sandbox(row: JobRow, ad: dict[str, str], folder: str, settings: Settings) -> Union[Sandbox, Hold]:
+def _sandbox(row: JobRow, ad: dict[str, str], folder: str, settings: Settings, place: bool) -> Union[Sandbox, Hold]:
     if "true" in (ad.get("WantContainer"), ad.get("WantDocker")):
         return holds.no_container()
-    place = transfer.in_place(ad, settings)
     found = transfer.Inputs({}, "") if place else transfer.inputs(ad, folder)
     if isinstance(found, transfer.Problem):
         return holds.input_lost(found.detail, found.error)

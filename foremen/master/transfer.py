@@ -54,10 +54,10 @@ def in_place(ad: Mapping[str, str], settings: Settings) -> bool:
     return should == "NO" or (should == "IF_NEEDED" and settings.shared_filesystem)
 
 
-def outputs(ad: Mapping[str, str], settings: Settings) -> Optional[Outputs]:
-    """What comes back of a job; None: its streams only."""
+def outputs(ad: Mapping[str, str], place: bool) -> Optional[Outputs]:
+    """What comes back of a job, which runs in its own folder (``place``) or not; None: its streams only."""
     should = ads.string(ad.get("ShouldTransferFiles"))
-    if not should or in_place(ad, settings):
+    if not should or place:
         return None
     names = listed(ad.get("TransferOutput"))
     if not names:
@@ -147,10 +147,9 @@ def target_of(name: str, preserve: bool) -> str:
     return name if preserve and not name.startswith("/") else os.path.basename(name)
 
 
-def extras(ad: Mapping[str, str], settings: Settings, fetches: bool) -> sandbox.Extras:
+def extras(ad: Mapping[str, str], place: bool, fetches: bool) -> sandbox.Extras:
     """What the launch script does beside starting the pilot."""
-    back = outputs(ad, settings)
-    place = in_place(ad, settings)
+    back = outputs(ad, place)
     by_name = (
         ads.string(ad.get("ShouldTransferFiles")) == "NO" and ad.get("TransferExecutable", "true").lower() != "false"
     )

@@ -31,8 +31,11 @@ def ended(**report):
 
 
 def over(was, at, end):
-    """The pilot ended by itself, and the job with it."""
-    return change.completed(was, at, end)
+    """The pilot ended by itself, and the job with it; its row as it is when the job stays in the queue."""
+    done = change.completed(was, at, end)
+    stays = change.staying(done)
+    assert (change.full_ad(stays.row), stays.finished, stays.events) == (done.ad, False, done.events)
+    return done._replace(row=stays.row)
 
 
 def kinds(tmp_path, events):
@@ -241,11 +244,11 @@ def test_grid_status():
 )
 def test_log_path(own, path):
     """Absolute, or from the job's folder; none."""
-    assert change.log_path(row(ad=own)) == path
+    assert change.log_path(change.Change(row(ad=own), ())) == path
 
 
 def test_usage():
     """Plain numbers only."""
-    used = change.usage(row())
+    used = change.usage(change.record(row()).expression)
     assert (used.cpus, used.disk, used.memory) == (2, 1024, 300)
-    assert change.usage(row(ad="RequestMemory = ifThenElse(1, 2, 3)\n")).memory == 0
+    assert change.usage(change.record(row(ad="RequestMemory = ifThenElse(1, 2, 3)\n")).expression).memory == 0
