@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_WORDS = 64 };
 static const char stamp[] = AWQ_STAMP "\n";
 static const char first_line[] = AWQ_FIRST_LINE; /* of a plain pilot's command */
 
@@ -35,13 +34,16 @@ static void become_the_starter(char **words)
 
 int execl(const char *path, const char *word, ...)
 {
-	char *words[MOST_WORDS + 1] = {(char *)word};
-	int count = 0;
+	int count = 1, at;
 	va_list more;
 	va_start(more, word);
-	while (words[count] && ++count < MOST_WORDS) words[count] = va_arg(more, char *);
+	while (va_arg(more, char *)) count++;
 	va_end(more);
-	words[count] = 0;
+	char *words[count + 1];
+	words[0] = (char *)word;
+	va_start(more, word);
+	for (at = 1; at <= count; at++) words[at] = va_arg(more, char *);
+	va_end(more);
 	setpgid(0, 0);
 	if (count == 3) become_the_starter(words);
 	return execve(path, words, environ);

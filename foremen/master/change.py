@@ -26,6 +26,7 @@ MOVES: Mapping[int, frozenset[int]] = {
     job.COMPLETED: frozenset({job.REMOVED}),
 }
 _ONLY_WHILE_RUNNING = ("RemoteHost",)
+_HOLD = ("HoldReason", "HoldReasonCode", "HoldReasonSubCode")
 _Look = Callable[[str], Optional[str]]
 
 
@@ -66,6 +67,12 @@ def full_ad(row: JobRow) -> dict[str, str]:
 def ad_after(change: Change) -> dict[str, str]:
     """The effective ad of the job that has changed."""
     return full_ad(change.row) if change.ad is None else change.ad
+
+
+def without_hold(ad: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The ad of a task file without what says why it is held, and that: it is the state's, which loses it when the hold ends."""
+    hold = {name: ad[name] for name in _HOLD if name in ad}
+    return ({name: text for name, text in ad.items() if name not in hold} if hold else ad), hold
 
 
 def started(row: JobRow, at: float, host: str, port: int) -> Change:
@@ -329,7 +336,7 @@ def _one_more(counts: str, name: str) -> str:
 
 
 def _end_hold(state: dict[str, str]) -> None:
-    for name in ("HoldReason", "HoldReasonCode", "HoldReasonSubCode"):
+    for name in _HOLD:
         if name in state:
             state[f"Last{name}"] = state.pop(name)
 

@@ -126,14 +126,15 @@ class Jobs:
     def admit(self, submission: Submission, at: float) -> None:
         """New jobs."""
         for cluster in submission.clusters:
-            ad = self._log_submitted(cluster)
-            common = ads.dump(ad)
-            self._db.add_cluster(cluster.number, common, cluster.payload)
+            ad, hold = moves.without_hold(self._log_submitted(cluster))
+            self._db.add_cluster(cluster.number, ads.dump(ad), cluster.payload)
             rows = []
-            for proc, own in enumerate(cluster.procs):
+            for proc, given in enumerate(cluster.procs):
+                own, own_hold = moves.without_hold(given)
                 status = ads.number(own.get("JobStatus") or cluster.ad.get("JobStatus"), job.IDLE)
                 prio = ads.number(own.get("JobPrio") or cluster.ad.get("JobPrio"))
-                rows.append((cluster.number, proc, status, prio, ads.dump(own), ""))
+                state = ads.dump({**hold, **own_hold}) if status == job.HELD else ""
+                rows.append((cluster.number, proc, status, prio, ads.dump(own), state))
                 self.counts[status] += 1
             self._db.add_jobs(rows)
             self.happened[0] += len(rows)

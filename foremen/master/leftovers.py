@@ -24,6 +24,7 @@ _YOUNG = 60.0  # seconds that an unfinished submission may take between two step
 _STEP = 1.0  # seconds between two looks at how many have ended
 _CALM = 20  # of what comes in that time goes at once
 _MOST_KEPT = 20_000
+_LONGEST = 60.0  # s that they are kept
 _SHORT = 10  # free is less than one in so many of a disk's blocks or inodes
 
 
@@ -31,8 +32,8 @@ class Leftovers:
     """What a commit has made unneeded. Copies are removed in a thread: that waits for the disk, and nobody waits for it.
 
     What comes in a burst is removed when it is over: ext4 looks for a new inode past all those removed in the last minutes, one
-    by one, so that each output of a hundred pilots a second would wait for what was removed before it. Not on a disk that is
-    short of room. A crash leaves it to the sweep.
+    by one, so that each output of a hundred pilots a second would wait for what was removed before it. For a minute at most, and not
+    on a disk that is short of room. A crash leaves it to the sweep.
     """
 
     def __init__(self, spool: Spool) -> None:
@@ -41,7 +42,7 @@ class Leftovers:
         self._clusters: list[int] = []
         self._files: list[str] = []
         self._recent = 0  # since the last look
-        self._looked = 0.0
+        self._looked = self._removed = 0.0
 
     def ended(self, archives: Collection[str], clusters: Collection[int]) -> None:
         """Archives of what came back, which go at once; clusters whose copies go, with what else is there."""
@@ -68,8 +69,12 @@ class Leftovers:
             return
         self._looked = now
         kept = len(self._clusters) + len(self._files)
-        if self._recent <= _CALM or kept > _MOST_KEPT or (kept and _is_short(self._spool.root)):
+        if not kept:
+            self._removed = now
+        due = self._recent <= _CALM or now - self._removed >= _LONGEST
+        if kept and (due or kept > _MOST_KEPT or _is_short(self._spool.root)):
             self._remove()
+            self._removed = now
         self._recent = 0
 
     def sweep(self, database: Database) -> None:

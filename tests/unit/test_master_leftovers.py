@@ -58,6 +58,14 @@ def test_a_burst_is_removed_when_it_is_over(spool, leftovers) -> None:
     assert _left(spool, leftovers) == 0
 
 
+def test_a_long_burst_is_removed_every_minute(spool, leftovers) -> None:
+    for second, left in ((0, 0), (1, 100), (59, 200), (60, 0), (61, 100), (119, 200), (120, 0)):
+        if second:
+            leftovers.ended([], _copies(spool, 100, 1 + 100 * second))
+        leftovers.look(10.0 + second)
+        assert _left(spool, leftovers) == left, second
+
+
 def test_a_burst_without_end_is_removed_too(spool, leftovers) -> None:
     leftovers.ended([], [*_copies(spool, 100), *range(1000, 21_000)])
     leftovers.look(10.0)

@@ -12,10 +12,10 @@ from mastering import SLEEP, Site
 
 from shims.query import place
 from spool import ad as ads
-from spool import taskfile
+from spool import numbers, taskfile
 from spool.errors import SpoolError
-from spool.job import COMPLETED, IDLE, RUNNING
-from spool.taskfile import Act
+from spool.job import COMPLETED, HELD, IDLE, RUNNING
+from spool.taskfile import Act, Cluster, Submission
 
 NO_WAY = "Work Queue has no way to suspend a task (condor_hold ends it, condor_release starts it anew)"
 
@@ -229,6 +229,27 @@ def test_fetching_leaves_other_jobs_alone(site, capfd):
     site.turn_until(lambda: site.status(cluster) == COMPLETED)
     assert run(site, capfd, f"condor_transfer_data {cluster} {waits}")[0] == 0
     assert (site.status(cluster), site.status(waits)) == (COMPLETED, 5)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_job_that_was_submitted_on_hold_is_released(site, capfd, alone):
+    """It, or its whole cluster: the reason becomes its last one, as HTCondor has it."""
+    hold = {"JobStatus": "5", "HoldReason": '"submitted on hold"', "HoldReasonCode": "15"}
+    if alone:
+        number = numbers.take_clusters(site.spool, 1)
+        text = {"ClusterId": str(number), "Requirements": "false", "Owner": ads.quote(place.user_name())}
+        taskfile.write_submission(site.spool, Submission([Cluster(number, text, [{}, hold], False)]))
+        cluster = number
+    else:
+        cluster = site.submit(Requirements="false", count=2, Owner=ads.quote(place.user_name()), **hold)
+    site.turn_until(lambda: site.status(cluster, 1) == HELD)
+    assert {name: site.ad(cluster, 1)[name] for name in hold} == hold
+    assert run(site, capfd, f"condor_release {cluster}.1")[0] == 0
+    site.turn_until(lambda: site.status(cluster, 1) == IDLE)
+    ad = site.ad(cluster, 1)
+    assert not [name for name in ad if name.startswith("HoldReason")]
+    assert (ad["LastHoldReason"], ad["LastHoldReasonCode"]) == (hold["HoldReason"], "15")
+    assert ("HoldReason" in site.ad(cluster)) is not alone
 
 
 def test_the_history_file(site, capfd):
