@@ -3,12 +3,16 @@
 Rendezvous (highest random weight, Thaler and Ravishankar 1998): every pair of worker and foreman has a weight, a worker
 takes the heaviest. When a foreman is gone only its own workers move, each to its next heaviest. Nobody has to agree on
 anything: the weights come from the names alone. So that the few workers of a small site do not crowd at one foreman, none
-gets more of a node's workers than its share, rounded up: the heaviest pairs come first.
+gets more of a node's workers than its share, rounded up: the heaviest pairs come first. Where there are many foremen it may be
+one more: a worker that finds no room at its foreman pushes others on when that changes, and where each has
+room to spare only those move that must.
 """
 
 from __future__ import annotations
 
 import hashlib
+
+_MANY = 4  # foremen
 
 
 def spread(host: str, slots: int, foremen: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -28,7 +32,7 @@ def spread(host: str, slots: int, foremen: tuple[str, ...]) -> tuple[tuple[str, 
 
 
 def _first_choices(slots: int, names: tuple[str, ...], pairs: list[tuple[bytes, int, str]]) -> dict[int, str]:
-    room = dict.fromkeys(names, -(-slots // len(names)))
+    room = dict.fromkeys(names, -(-slots // len(names)) + (len(names) >= _MANY))
     first: dict[int, str] = {}
     for _weighs, slot, name in pairs:
         if slot not in first and room[name]:

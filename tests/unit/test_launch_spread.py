@@ -14,10 +14,10 @@ FOREMEN = tuple(f"head:{9080 + i}" for i in range(12))
 
 @given(some.text(max_size=20), some.integers(0, 70), some.integers(1, 12))
 def test_one_node_is_spread_evenly(host, slots, count):
-    """No foreman is the first choice of more than its share, rounded up; every order names every foreman once."""
+    """No foreman is the first choice of more than its share, rounded up, and of one more where there are four; every order names all."""
     orders = spread(host, slots, FOREMEN[:count])
     first = Counter(order[0] for order in orders)
-    assert max(first.values(), default=0) <= -(-slots // count)
+    assert max(first.values(), default=0) <= -(-slots // count) + (count >= 4)
     assert all(sorted(order) == sorted(FOREMEN[:count]) for order in orders)
 
 
@@ -42,7 +42,7 @@ def test_only_the_share_of_a_foreman_moves():
 
     with_all, without_one = choices(FOREMEN), choices(FOREMEN[:11])
     moved = sum(before != after for before, after in zip(with_all, without_one))
-    assert with_all.count(FOREMEN[11]) <= moved < 1.5 * 1000 / 12
+    assert with_all.count(FOREMEN[11]) <= moved < 1.25 * 1000 / 12
 
 
 def test_the_same_every_time():
