@@ -108,6 +108,7 @@ CHANGING = [
     Step("condor_release of an idle job", "condor_release $never.0"),
     Step("condor_hold with a reason", "condor_hold -reason 'because so' -subcode 3 $never; condor_q $never -af JobStatus HoldReason HoldReasonCode HoldReasonSubCode NumHolds"),
     Step("condor_release by cluster", "condor_release $never; condor_q $never -af JobStatus ReleaseReason"),
+    Step("condor_release of a job that was submitted on hold", "take onhold condor_submit <(sub 'hold = true' 'request_memory = 9000000' queue); condor_release $onhold; condor_q $onhold -af JobStatus HoldReason HoldReasonCode LastHoldReason LastHoldReasonCode LastHoldReasonSubCode ReleaseReason NumHolds"),
     Step("condor_rm by job", "condor_rm $held.0"),
     Step("condor_rm by cluster", "condor_rm $held; condor_q $held -af ProcId"),
     Step("condor_rm of several", "condor_rm $terse $later.0"),
@@ -123,7 +124,7 @@ CHANGING = [
     Step("condor_vacate_job of an idle job", "condor_vacate_job $never.0"),
     Step("history of removed jobs", "gone $held; condor_history $held -af ProcId JobStatus RemoveReason ExitCode LastJobStatus | sort"),
     Step("events of removed jobs", "events log.$held | sort; events log.$never"),
-    Step("the rest goes", "for c in $fed $dash $verbose $later $more $items $match $two $two2 $typo $never; do condor_rm $c > .rm || echo failed; done"),
+    Step("the rest goes", "for c in $fed $dash $verbose $later $more $items $match $two $two2 $typo $never $onhold; do condor_rm $c > .rm || echo failed; done"),
 ]  # fmt: skip
 
 RUNNING = [
