@@ -75,6 +75,12 @@ def without_hold(ad: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     return ({name: text for name, text in ad.items() if name not in hold} if hold else ad), hold
 
 
+def submitted_on_hold(hold: dict[str, str]) -> str:
+    """The state of a job that was, by what said why in its task file."""
+    reason = job.HOLD_NAMES.get(ads.number(hold.get("HoldReasonCode")), "Unspecified")
+    return ads.dump({**hold, "NumHolds": "1", "NumHoldsByReason": _one_more("", reason)})
+
+
 def started(row: JobRow, at: float, host: str, port: int) -> Change:
     """The engine handed the job to a worker or foreman on ``host``."""
     state = _state(row)

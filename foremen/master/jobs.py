@@ -133,7 +133,7 @@ class Jobs:
                 own, own_hold = moves.without_hold(given)
                 status = ads.number(own.get("JobStatus") or cluster.ad.get("JobStatus"), job.IDLE)
                 prio = ads.number(own.get("JobPrio") or cluster.ad.get("JobPrio"))
-                state = ads.dump({**hold, **own_hold}) if status == job.HELD else ""
+                state = moves.submitted_on_hold({**hold, **own_hold}) if status == job.HELD else ""
                 rows.append((cluster.number, proc, status, prio, ads.dump(own), state))
                 self.counts[status] += 1
             self._db.add_jobs(rows)

@@ -233,7 +233,7 @@ def test_fetching_leaves_other_jobs_alone(site, capfd):
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_a_job_that_was_submitted_on_hold_is_released(site, capfd, alone):
-    """It, or its whole cluster: the reason becomes its last one, as HTCondor has it."""
+    """It, or its whole cluster: the reason becomes its last one, and counts for one (recorded from 23.9.6)."""
     hold = {"JobStatus": "5", "HoldReason": '"submitted on hold"', "HoldReasonCode": "15"}
     if alone:
         number = numbers.take_clusters(site.spool, 1)
@@ -249,6 +249,7 @@ def test_a_job_that_was_submitted_on_hold_is_released(site, capfd, alone):
     ad = site.ad(cluster, 1)
     assert not [name for name in ad if name.startswith("HoldReason")]
     assert (ad["LastHoldReason"], ad["LastHoldReasonCode"]) == (hold["HoldReason"], "15")
+    assert (ad["NumHolds"], ad["NumHoldsByReason"]) == ("1", "[ SubmittedOnHold = 1 ]")
     assert ("HoldReason" in site.ad(cluster)) is not alone
 
 
