@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
 
 from foremen.master import outbox
 from foremen.master.intake import age, read_or_none
@@ -42,7 +43,8 @@ class Leftovers:
         self._clusters: list[int] = []
         self._files: list[str] = []
         self._recent = 0  # since the last look
-        self._looked = self._removed = 0.0
+        self._looked = 0.0
+        self._since: Optional[float] = None  # when something was first kept, at the latest
 
     def ended(self, archives: Collection[str], clusters: Collection[int]) -> None:
         """Archives of what came back, which go at once; clusters whose copies go, with what else is there."""
@@ -69,12 +71,12 @@ class Leftovers:
             return
         self._looked = now
         kept = len(self._clusters) + len(self._files)
-        if not kept:
-            self._removed = now
-        due = self._recent <= _CALM or now - self._removed >= _LONGEST
+        if not kept or self._since is None:
+            self._since = now
+        due = self._recent <= _CALM or now - self._since >= _LONGEST
         if kept and (due or kept > _MOST_KEPT or _is_short(self._spool.root)):
             self._remove()
-            self._removed = now
+            self._since = now
         self._recent = 0
 
     def sweep(self, database: Database) -> None:

@@ -58,6 +58,13 @@ def test_a_burst_is_removed_when_it_is_over(spool, leftovers) -> None:
     assert _left(spool, leftovers) == 0
 
 
+def test_a_burst_at_the_begin_is_kept_too(spool, leftovers) -> None:
+    """A master that finds a long queue, on a machine that has been up for days."""
+    leftovers.ended([], _copies(spool, 100))
+    leftovers.look(1e6)
+    assert _left(spool, leftovers) == 100
+
+
 def test_a_long_burst_is_removed_every_minute(spool, leftovers) -> None:
     for second, left in ((0, 0), (1, 100), (59, 200), (60, 0), (61, 100), (119, 200), (120, 0)):
         if second:
