@@ -66,7 +66,7 @@ def _ad(rig: Rig) -> dict[str, str]:
     logs = rig.folder("logs")
     text = description(rig, AGENT, initialdir=logs, output="$(Cluster).log", error="$(Cluster).log")
     said = rig.said([rig.tool("condor_submit"), "-dry-run", "-", "-"], text)
-    lines = [line.partition("=") for line in said.splitlines() if "=" in line]
+    lines = [line.partition("=") for line in said.decode().splitlines() if "=" in line]
     ad = {name.strip(): expression.strip() for name, _, expression in lines}
     return {name: expression for name, expression in ad.items() if name not in ("ProcId", "Owner")}
 

@@ -108,7 +108,8 @@ class Rig:
             HOME=str(self.work), PATH=f"{prefix}/bin:{os.environ['PATH']}",
         )  # fmt: skip
         self.env[starter.VARIABLE] = starter.lay_out(str(self._all))  # as start-workers does on a node, and:
-        self._preload = Shortcut(str(self._all), self.env).variables(f"{self.cctools}/bin/work_queue_worker")
+        self._binary = f"{self.cctools}/bin/work_queue_worker"
+        self._preload = Shortcut(str(self._all), self.env).variables(self._binary)
         family.adopt()
 
     def close(self) -> None:
@@ -189,7 +190,7 @@ class Rig:
         return tuple(self.start([*base, port], variables=self._preload) for port in ports)
 
     def _worker(self, password: str) -> list[str]:
-        return [f"{self.cctools}/bin/work_queue_worker", "-P", password, "-s", str(self.scratch), "-i", "1", "-b", "2"]
+        return [self._binary, "-P", password, "-s", str(self.scratch), "-i", "1", "-b", "2"]
 
     def _disk(self) -> int:
         return shutil.disk_usage(self.scratch).free // 2**20 // 2
@@ -200,12 +201,12 @@ class Rig:
         self.said(command, text)
         return time.perf_counter() - began
 
-    def said(self, command: Sequence[str], text: bytes = b"") -> str:
+    def said(self, command: Sequence[str], text: bytes = b"") -> bytes:
         """What a command says that is given ``text``. BenchError when it fails."""
         done = subprocess.run(command, input=text, env=self.env, capture_output=True, check=False)
         if done.returncode:
             raise BenchError(f"{' '.join(command)[:200]}: status {done.returncode}: {done.stderr.decode()[-500:]}")
-        return done.stdout.decode()
+        return done.stdout
 
 
 def _scratch() -> str:
