@@ -77,8 +77,8 @@ def without_hold(ad: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
 
 def submitted_on_hold(hold: dict[str, str]) -> str:
     """The state of a job that was, by what said why in its task file."""
-    reason = job.HOLD_NAMES.get(ads.number(hold.get("HoldReasonCode")), "Unspecified")
-    return ads.dump({**hold, "NumHolds": "1", "NumHoldsByReason": _one_more("", reason)})
+    counted = _one_more("", ads.number(hold.get("HoldReasonCode")))
+    return ads.dump({**hold, "NumHolds": "1", "NumHoldsByReason": counted})
 
 
 def started(row: JobRow, at: float, host: str, port: int) -> Change:
@@ -172,9 +172,11 @@ def removed(row: JobRow) -> Change:
 
 def measured(row: JobRow, at: float, rss: int) -> Change:
     """How much memory the pilot had (KiB; 0: unknown), of one that does not end by itself: else that is noted with its end."""
+    if not rss:
+        return Change(row, ())
     ad = full_ad(row)
     events = _note_memory(row, ad, at, rss)
-    return Change(row._replace(state=_state_with(row, ad)), events) if rss else Change(row, ())
+    return Change(row._replace(state=_state_with(row, ad)), events)
 
 
 def exited(row: JobRow, at: float, ended: Ended) -> Change:
@@ -325,13 +327,14 @@ def _held(row: JobRow, state: dict[str, str], at: float, why: tuple[str, int, in
     state["HoldReason"] = ads.quote(reason)
     state["HoldReasonCode"], state["HoldReasonSubCode"] = str(code), str(subcode)
     state["NumHolds"] = str(ads.number(state.get("NumHolds")) + 1)
-    state["NumHoldsByReason"] = _one_more(state.get("NumHoldsByReason", ""), job.HOLD_NAMES.get(code, f"Code{code}"))
+    state["NumHoldsByReason"] = _one_more(state.get("NumHoldsByReason", ""), code)
     _grid_status(row, state, "PENDING")
     return _moved(row, state, job.HELD, at, (*events, eventlog.held(_id(row), at, reason, code, subcode)))
 
 
-def _one_more(counts: str, name: str) -> str:
-    """``[ JobPolicy = 1 ]`` with one more of ``name``."""
+def _one_more(counts: str, code: int) -> str:
+    """``[ JobPolicy = 1 ]`` with one more of the HoldReasonCode ``code``."""
+    name = job.HOLD_NAMES.get(code, f"Code{code}")
     found: dict[str, int] = {}
     for pair in counts.strip("[ ]").split(";"):
         key, equals, number = pair.partition("=")

@@ -129,8 +129,8 @@ class Jobs:
             ad, hold = moves.without_hold(self._log_submitted(cluster))
             self._db.add_cluster(cluster.number, ads.dump(ad), cluster.payload)
             rows = []
-            for proc, given in enumerate(cluster.procs):
-                own, own_hold = moves.without_hold(given)
+            for proc, whole in enumerate(cluster.procs):
+                own, own_hold = moves.without_hold(whole)
                 status = ads.number(own.get("JobStatus") or cluster.ad.get("JobStatus"), job.IDLE)
                 prio = ads.number(own.get("JobPrio") or cluster.ad.get("JobPrio"))
                 state = moves.submitted_on_hold({**hold, **own_hold}) if status == job.HELD else ""
