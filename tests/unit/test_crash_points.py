@@ -169,12 +169,23 @@ def make(spool: Spool, tmp_path: Path) -> Iterator[Callable[..., Site]]:
         site.close()
 
 
-@pytest.mark.parametrize(("points", "scenario"), MASTER, ids=[f"{row[1].__name__}-{row[0]}" for row in MASTER])
+def _cases() -> Iterator[object]:
+    """The table; all but the first case of each scenario are marked slow."""
+    seen: set[str] = set()
+    for points, scenario in MASTER:
+        name = scenario.__name__
+        marks = [pytest.mark.slow] if name in seen else []
+        seen.add(name)
+        yield pytest.param(points, scenario, id=f"{name}-{points}", marks=marks)
+
+
+@pytest.mark.parametrize(("points", "scenario"), list(_cases()))
 def test_a_master_that_dies(points: str, scenario: Callable[[Site], None], make: Callable[..., Site]) -> None:
     """The master dies at the point in the middle of a scenario and is started again: it ends as if nothing had been."""
     scenario(make(*points.split()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", CLIENT)
 def test_a_condor_submit_that_dies(point: str, make: Callable[..., Site]) -> None:
     """All of the submission runs or nothing of it, a later one is not disturbed, and what is left is swept."""
@@ -190,6 +201,7 @@ def test_a_condor_submit_that_dies(point: str, make: Callable[..., Site]) -> Non
     site.account(expected, told=told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["rm", "hold", "release"])
 @pytest.mark.parametrize("point", [point for point in CLIENT if point.startswith("publish.")])
 def test_an_action_whose_client_dies(point: str, verb: str, make: Callable[..., Site]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -15,6 +17,7 @@ def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_moment_of_every_target_finds_nothing() -> None:
     """One batch of each: no finding, exit status 0, a line with executions per second for each."""
     done = fuzz("--minutes", "0", "--seed", "1")

@@ -30,6 +30,7 @@ def _utc(monkeypatch):
     time.tzset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", _FOUND["CASES"], ids=[case.command for case in _FOUND["CASES"]])
 def test_as_htcondor(case, tmp_path, monkeypatch, capfd):
     """Text, errors and exit status are those of 23.9.6."""

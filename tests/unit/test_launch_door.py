@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 
 import pytest
+from spool_rig import python
 
 from foremen.launch.door import Command, Identity
 from foremen.launch.fake import FakeSystem
@@ -175,19 +177,33 @@ def test_names_of_a_host(door):
     assert door.names("no.such.host.invalid") == {"no.such.host.invalid"}
 
 
-@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-def test_peer(family):
-    """Where a process is connected to, by its own descriptors; what came in at its own port does not count."""
-    door, host = System(), {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}[family]
-    me = door.myself()
-    with socket.socket(family) as server:
-        server.bind((host, 0))
-        server.listen()
-        port = server.getsockname()[1]
-        assert door.peers({me: port}) == {}
-        with socket.create_connection((host, port)) as link, server.accept()[0]:
-            shown = host if family == socket.AF_INET else f"[{host}]"
-            assert door.peers({me: port}) == {me: f"{shown}:{port}"}
-            back = link.getsockname()[1]
-            assert door.peers({me: back}) == {me: f"{shown}:{back}"}
-            assert door.peers({Identity(me.pid, me.ticks - 1, me.boot): 0}) == {}
+PEERS = """
+import json, socket, sys
+from foremen.launch.door import Identity
+from foremen.launch.processes import System
+door, host, family = System(), sys.argv[1], socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+me = door.myself()
+before = Identity(me.pid, me.ticks - 1, me.boot)
+with socket.socket(family) as server:
+    server.bind((host, 0))
+    server.listen()
+    port = server.getsockname()[1]
+    alone = door.peers({me: port})
+    with socket.create_connection((host, port)) as link, server.accept()[0]:
+        back = link.getsockname()[1]
+        found = [alone, door.peers({me: port}), door.peers({me: back}), door.peers({before: 0})]
+print(json.dumps([port, back, *(list(each.values()) for each in found)]))
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_peer(host):
+    """Where a process is connected to, by its own descriptors; what came in at its own port does not count.
+
+    In a process of its own, whose connections are known.
+    """
+    with python(PEERS, host) as child:
+        said, _ = child.communicate(timeout=60)
+    port, back, *found = json.loads(said)
+    shown = f"[{host}]" if ":" in host else host
+    assert found == [[], [f"{shown}:{port}"], [f"{shown}:{back}"], []]

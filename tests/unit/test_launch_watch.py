@@ -251,6 +251,7 @@ def test_greetings_of_real_sockets(system: System) -> None:
     assert asked(system, "no-such-host.invalid:1", 5) is Greeting.CUT
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing(system: System) -> None:
     """A stopped process: the kernel accepts for it; known to hang after ten seconds."""
     with socket.create_server(("127.0.0.1", 0)) as server:

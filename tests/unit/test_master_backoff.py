@@ -41,6 +41,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.engine.stop()
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_start(site: Site) -> None:
     """Submissions do not hurry the master: about five tries in three seconds, each said; then it goes on with what came."""
     starter = Starter(site)

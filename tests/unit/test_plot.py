@@ -17,6 +17,7 @@ from foremen.engine.protocol import Pool
 from foremen.master.statistics import NEW, line
 from spool.job import COMPLETED, HELD, IDLE, RUNNING
 
+pytestmark = pytest.mark.slow
 PLOT = Path(plot.__file__)
 BEGIN = 1760000000
 
