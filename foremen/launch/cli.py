@@ -15,7 +15,7 @@ import click
 
 from foremen.launch import scope as scopes
 from foremen.launch import table, topology
-from foremen.launch.control import Control, Outcome
+from foremen.launch.control import Control, Outcome, unfit
 from foremen.launch.draining import Left, drain, undrain, wait_drained
 from foremen.launch.processes import System
 from foremen.progress import Progress
@@ -128,8 +128,11 @@ def stop_workers(**options: Any) -> None:
 @cli.command("count-foremen")
 @_options(_WORKDIR)
 def count_foremen(**options: Any) -> None:
-    """Print how many foremen run."""
-    click.echo(str(len(Control(System(), _settings(options), "foremen").living())))
+    """Print how many foremen run; on stderr why others may not be started."""
+    control = Control(System(), _settings(options), "foremen")
+    click.echo(str(len(control.living())))
+    for note in unfit(control):
+        click.echo(f"{_NAME}: no foreman is started: {note}", err=True)
 
 
 @cli.command("count-workers")

@@ -15,6 +15,7 @@ from foremen.launch.door import Command, Door, Identity
 from foremen.launch.drainfile import end_drain, make_drain
 from foremen.launch.drains import node_file, refuse_while_site_drains
 from foremen.launch.errors import LaunchError
+from foremen.launch.fitness import FAILED, PENDING
 from foremen.launch.folder import Place, Record, lock, read_json, read_record, remove
 from foremen.launch.kill import clean
 from foremen.launch.logs import last_words
@@ -24,6 +25,7 @@ from spool.settings import Settings
 Progress = Callable[[int, int], None]
 
 _UP_SECONDS = 15.0
+_TEST_SECONDS = 60.0
 _NOT_LET_IN_SECONDS = 6.0
 _MASTER_SECONDS = 2.0
 _STOP_SECONDS = 8.0
@@ -176,6 +178,13 @@ class Control:
         progress(total - len(self.living()), total)
 
 
+def unfit(control: Control) -> tuple[str, ...]:
+    """Why foremen may not be started on this node, as their supervisor has published it; nothing when they may."""
+    facts = read_json(control.place.status) if control.supervisor() is not None else None
+    notes = {str(row["note"]) for row in facts["slots"]} if facts else set()
+    return tuple(sorted(note for note in notes if note.startswith(FAILED)))
+
+
 class _Waiting:
     """Waits until what a plan wants is up, or says why it is not."""
 
@@ -216,6 +225,8 @@ class _Waiting:
         running = [row for row in rows if row["phase"] == "running"]
         up = [row for row in running if self._up(row)]
         notes = sorted({str(row["note"]) for row in rows if row["note"]})
+        if PENDING in notes and late < _TEST_SECONDS:
+            return len(up), None
         broken = [note for note in notes if not note.startswith(_PATIENT)]
         if broken:
             raise LaunchError(f"{len(up)} of {self.plan.count} {self.plan.kind} run; the others do not: {broken[0]}")

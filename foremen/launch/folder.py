@@ -59,6 +59,11 @@ class Place:
         return f"{self.state}/status.json"
 
     @property
+    def verdict(self) -> str:
+        """What the last self-test of the foremen said."""
+        return f"{self.state}/selftest.json"
+
+    @property
     def log(self) -> str:
         """What the supervisor says."""
         return f"{self.state}/supervisor.log"

@@ -12,6 +12,7 @@ import os
 from foremen.launch.decide import Sight
 from foremen.launch.door import Door, Identity
 from foremen.launch.folder import flags
+from foremen.launch.workspace import let_in
 
 
 def see_worker(door: Door, who: Identity, life: str) -> Sight:
@@ -47,7 +48,8 @@ def see_foreman(door: Door, who: Identity, life: str, port: int, count: bool) ->
     """What is seen of a foreman; its connections are counted only when asked for (a node may have ten thousand)."""
     if not door.alive(who):
         return Sight()
-    return Sight(True, "cache" in _workspace(life), links=door.connections(port) if count else -1)
+    connected = any(let_in(workspace) for workspace in _workspaces(life))
+    return Sight(True, connected, links=door.connections(port) if count else -1)
 
 
 def _bounces(life: str) -> frozenset[int]:
@@ -60,11 +62,11 @@ def _bounces(life: str) -> frozenset[int]:
 
 
 def _workspace(life: str) -> list[str]:
-    names: list[str] = []
-    for name in _list(life):
-        if name.startswith("worker-"):
-            names.extend(_list(f"{life}/{name}"))
-    return names
+    return [name for workspace in _workspaces(life) for name in _list(workspace)]
+
+
+def _workspaces(life: str) -> list[str]:
+    return [f"{life}/{name}" for name in _list(life) if name.startswith("worker-")]
 
 
 def _list(folder: str) -> list[str]:

@@ -21,6 +21,7 @@ from foremen.launch.door import Command, Door, Identity
 from foremen.launch.drains import Drains, read_drains, shunned
 from foremen.launch.errors import LaunchError
 from foremen.launch.features import Features
+from foremen.launch.fitness import Fitness, Readiness
 from foremen.launch.folder import Place, Record, flags, lock, read_record, remove, remove_tree, touch, write_json
 from foremen.launch.guard import Ends, Guard
 from foremen.launch.kill import clean, kill_members
@@ -29,6 +30,7 @@ from foremen.launch.plan import Plan, read_plan
 from foremen.launch.published import passed_facts, slot_facts
 from foremen.launch.sight import pilots, see_foreman, see_worker
 from foremen.launch.watch import Watch
+from foremen.launch.workspace import Mode
 from foremen.shortcut import Shortcut
 
 _STEP = 1.0
@@ -58,6 +60,7 @@ class Supervisor:
         self.place = place
         self.host = host or place.host
         self.stopping = False
+        self.fitness: Fitness | None = None  # foremen are tested before they are started; None: no test (workers)
         self.slots: dict[int, Slot] = {}
         self.records: dict[int, Record] = {}
         self._features = Features(place.features, environ.get("MACHINEFEATURES", ""))
@@ -156,6 +159,8 @@ class Supervisor:
     def pause(self) -> float:
         """Seconds until the next round: short while somebody is on the way out or comes up."""
         now = self.door.now()
+        if self.fitness is not None and self.fitness.testing:
+            return _QUICK_STEP
         for slot in self.slots.values():
             young = slot.phase is Phase.RUNNING and now - slot.started < 3.0
             if young or slot.phase in _QUICK or slot.evicted is not None:
@@ -309,12 +314,16 @@ class Supervisor:
 
     def _start(self, number: int) -> None:
         slot, now = self.slots[number], self.door.now()
+        ready = Readiness(Mode.PLAIN) if self.fitness is None else self.fitness.ask(self.plan.binary)
+        if ready.pending:
+            self.slots[number] = replace(slot, not_before=now, note=ready.note)
+            return
         foreman, note = self._where(slot, now)
-        if note:
-            self.slots[number] = decide.nowhere(slot, now, self._policy(number), note)
+        if ready.mode is None or note:
+            self.slots[number] = decide.nowhere(slot, now, self._policy(number), ready.note or note)
             return
         try:
-            self._spawn(number, foreman)
+            self._spawn(number, foreman, ready.mode)
         except OSError as error:
             self.slots[number] = decide.nowhere(slot, now, self._policy(number), f"cannot start: {error}")
             return
@@ -354,19 +363,21 @@ class Supervisor:
         self._answers = known
         return {address for address in addresses if known[address][1] and not self._watch.silent(address)}
 
-    def _spawn(self, number: int, foreman: str) -> None:
+    def _spawn(self, number: int, foreman: str, mode: Mode) -> None:
         life = self.place.new_life(number)
         path = self.place.record(number)
         preload = self._preload(self.plan.binary) if self.plan.preload else {}
         restarts = self.slots[number].restarts
+        program, *options = self.plan.argv(self.place, number, foreman, life)
         command = Command(
-            self.plan.argv(self.place, number, foreman, life),
+            (program, *mode.options, *options),
             self.plan.environ({**self._environ, **preload}, life),
             self.place.slot_log(number),
         )
 
         def record(who: Identity) -> None:
             Record(who, life, foreman, time.time(), restarts).write(path)
+            mode.prepare(life, who.pid)
 
         try:
             self._features.begin(life)
@@ -465,7 +476,9 @@ def main(arguments: list[str]) -> int:
         Record(door.myself(), since=time.time()).write(place.supervisor)
         environ = dict(os.environ)
         if kind == "foremen":
-            run(Supervisor(door, place, environ))
+            supervisor = Supervisor(door, place, environ)
+            supervisor.fitness = Fitness(door, place)
+            run(supervisor)
         else:
             environ[starter.VARIABLE] = starter.lay_out(place.state)
             run(Supervisor(door, place, environ, preload=Shortcut(place.state, environ).variables))
