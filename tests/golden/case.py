@@ -1,17 +1,25 @@
-"""One command run both in a real HTCondor and here: ``WHAT/cases.py`` lists them, ``WHAT/recorded.json`` is what HTCondor said."""
+"""One command run both in a real HTCondor and here: ``WHAT/cases.py`` lists them, ``WHAT/recorded.json`` is what HTCondor said.
+
+Output that several cases have alike (a refused description lacks every line of the plain ad) is stored once, under ``shared``.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import shlex
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "/tmp/a_golden"
 """Where the commands run inside of HTCondor's machine."""
+
+STREAMS = ("stdout", "stderr")
+WORTH_SHARING = 8  # lines
 
 
 class Case:
@@ -68,8 +76,8 @@ def record(prepare: str, cases: list[Case], cleanup: str = "") -> dict[str, obje
 def record_new(what: str, prepare: str, cases: list[Case], cleanup: str = "") -> dict[str, object]:
     """What is recorded already, without cases that are gone, and the cases that are not recorded yet."""
     path = ROOT / "tests/golden" / what / "recorded.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cases": {}}
-    kept = {case.name: known["cases"][case.name] for case in cases if case.name in known["cases"]}
+    known = load(what) if path.exists() else {}
+    kept = {case.name: known[case.name] for case in cases if case.name in known}
     found = record(prepare, [case for case in cases if case.name not in kept], cleanup)
     return {**found, "cases": {**kept, **found["cases"]}}  # type: ignore[dict-item]
 
@@ -78,15 +86,46 @@ def save(what: str, recorded: dict[str, object]) -> Path:
     """Write ``recorded.json``."""
     path = ROOT / "tests/golden" / what / "recorded.json"
     path.write_text(
-        json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="surrogateescape"
+        json.dumps(packed(recorded), indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="surrogateescape"
     )
     return path
+
+
+def packed(recorded: dict[str, object]) -> dict[str, object]:
+    """With output that several cases have alike stored once: the case has its key."""
+    cases: dict[str, dict[str, object]] = recorded["cases"]  # type: ignore[assignment]
+    outputs = Counter(tuple(answer[stream]) for answer in cases.values() for stream in STREAMS)  # type: ignore[arg-type]
+    shared = {lines: _key(lines) for lines, count in outputs.items() if count > 1 and len(lines) >= WORTH_SHARING}
+    packed = {
+        name: {**answer, **{stream: shared.get(tuple(answer[stream]), answer[stream]) for stream in STREAMS}}  # type: ignore[arg-type]
+        for name, answer in cases.items()
+    }
+    assert len(set(shared.values())) == len(shared), "two outputs have one key: make it longer"
+    return {**recorded, "shared": {key: list(lines) for lines, key in shared.items()}, "cases": packed}
+
+
+def _key(lines: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def load(what: str) -> dict[str, dict[str, object]]:
     """What HTCondor said, by name of the case."""
     path = ROOT / "tests/golden" / what / "recorded.json"
-    return json.loads(path.read_text(encoding="utf-8"))["cases"]
+    return unpacked(json.loads(path.read_text(encoding="utf-8")))
+
+
+def unpacked(recorded: dict[str, object]) -> dict[str, dict[str, object]]:
+    """The cases, with all their output."""
+    shared: dict[str, list[str]] = recorded.get("shared", {})  # type: ignore[assignment]
+
+    def lines(output: list[str] | str) -> list[str]:
+        return shared[output] if isinstance(output, str) else output
+
+    cases: dict[str, dict[str, object]] = recorded["cases"]  # type: ignore[assignment]
+    return {
+        name: {**answer, **{stream: lines(answer[stream]) for stream in STREAMS}}  # type: ignore[arg-type]
+        for name, answer in cases.items()
+    }
 
 
 def _encoded(text: str) -> str:
