@@ -142,8 +142,43 @@ static int awq_hold(struct link *link, const char *data, size_t length, time_t s
 	return 1;
 }
 
+/*
+ * Foremen of protocol 11 remove only what their cache knows, and outputs that they fetched are not in it: they would fill the
+ * foreman's disk. Before "unlink NAME" such a foreman is told "puturl x NAME", which makes the name known and fetches nothing.
+ */
+static char awq_forgetful[1 << 16]; /* by descriptor: a foreman of protocol 11 or later */
+
+static char *awq_is_forgetful(struct link *link)
+{
+	int fd = link_fd(link);
+	return fd >= 0 && fd < (int)sizeof(awq_forgetful) ? &awq_forgetful[fd] : 0;
+}
+
+static void awq_hear(struct link *link, const char *line)
+{
+	int protocol, end = 0;
+	char *known = awq_is_forgetful(link);
+	if (known && sscanf(line, "workqueue %d %*s foreman %n", &protocol, &end) == 1 && end) *known = protocol >= 11;
+}
+
+static void awq_tell(struct link *link, const char *data, size_t length, time_t stoptime)
+{
+	static const char remove[] = "unlink ";
+	const size_t head = sizeof(remove) - 1;
+	char *known, *message;
+	int size;
+	if (length < head + 2 || memcmp(data, remove, head) || data[length - 1] != '\n') return;
+	known = awq_is_forgetful(link);
+	if (!known || !*known) return;
+	size = asprintf(&message, "puturl x %.*s 0 600\n", (int)(length - head - 1), data + head);
+	if (size < 0) return;
+	if (!awq_hold(link, message, size, stoptime)) __real_link_putlstring(link, message, size, stoptime);
+	free(message);
+}
+
 ssize_t __wrap_link_putlstring(struct link *link, const char *data, size_t length, time_t stoptime)
 {
+	awq_tell(link, data, length, stoptime);
 	if (awq_hold(link, data, length, stoptime)) return length;
 	return __real_link_putlstring(link, data, length, stoptime);
 }
@@ -166,8 +201,11 @@ int64_t __wrap_link_stream_from_fd(struct link *link, int fd, int64_t length, ti
 
 int __wrap_link_readline(struct link *link, char *line, size_t length, time_t stoptime)
 {
+	int heard;
 	awq_flush();
-	return __real_link_readline(link, line, length, stoptime);
+	heard = __real_link_readline(link, line, length, stoptime);
+	if (heard) awq_hear(link, line);
+	return heard;
 }
 
 ssize_t __wrap_link_read(struct link *link, char *data, size_t length, time_t stoptime)
@@ -190,6 +228,8 @@ int __wrap_link_usleep(struct link *link, int usec, int reading, int writing)
 
 void __wrap_link_close(struct link *link)
 {
+	char *known = link ? awq_is_forgetful(link) : 0;
+	if (known) *known = 0;
 	awq_flush();
 	__real_link_close(link);
 }
