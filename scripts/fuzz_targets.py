@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import select
 import shutil
 import sys
 import time
@@ -16,12 +17,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from fuzz_expressions import Case, cases
 from fuzz_inputs import commands, descriptions, messages, old_forms, reports, setting_files, task_files
 from hypothesis.strategies import SearchStrategy
 
 from foremen.engine.errors import ProtocolError
 from foremen.engine.protocol import Request, Result, StateChange, decode_event, decode_request, encode
 from foremen.master import intake, oldform
+from foremen.master.evaluators import Evaluators, NotYet, Unfinished
+from foremen.master.expressions import Scope
 from foremen.master.jobs import Jobs
 from foremen.pilot import parse_report
 from shims import condor_history, condor_q, condor_status, condor_submit
@@ -33,9 +37,11 @@ from spool.errors import AwqError, DamagedTaskFile, SettingsError
 from spool.folder import Spool, create_spool
 from spool.requirements import Totals
 from spool.taskfile import Cluster, Submission
+from spool.view import JobRecord
 
 _MOST_JOBS = "300"  # of one description: more is not another case, only longer
 _POOL = Totals(8, 8000)
+_PATIENCE = 15.0  # s for an evaluation of one second of CPU
 _FREE_CLUSTER = 1000
 
 
@@ -66,12 +72,13 @@ class Bench:
         self.lock = os.open(self.spool.master_lock, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.database: Database = open_writer(self.spool)
+        self.evaluators = Evaluators(settings.load(os.environ, {"evaluation_seconds": 1}))
         self._fill()
         self.publish()
 
     def _fill(self) -> None:
         """Jobs in every state, with values that are no plain ones."""
-        jobs = Jobs(self.database, self.spool, self.settings, "me", "here")
+        jobs = Jobs(self.database, self.spool, self.settings, ("me", "here"))
         odd = {
             "Foo": "time() + Bar",
             "Bar": "Foo",
@@ -94,7 +101,7 @@ class Bench:
 
     def jobs(self) -> Jobs:
         """What the master works on, anew."""
-        return Jobs(self.database, self.spool, self.settings, "me", "here")
+        return Jobs(self.database, self.spool, self.settings, ("me", "here"))
 
     @contextmanager
     def rolled_back(self) -> Iterator[None]:
@@ -160,6 +167,7 @@ def all_targets(bench: Bench) -> list[Target]:
         Target("events", messages("ev"), lambda line: _event(bench, line)),
         Target("reports", reports(), lambda text: _report(bench, text)),
         Target("settings", setting_files(), lambda data: _settings(bench, data)),
+        Target("evaluators", cases(), lambda case: _evaluate(bench, case)),
         Target("oldform", old_forms(), lambda data: _old(bench, data)),
     ]
 
@@ -299,6 +307,26 @@ def _report(bench: Bench, text: str) -> None:
         bench.jobs().ended(
             Result("1.0#1", "done", report=text, tries=1, host=text[:20].replace("\0", ""), ended=1700000002.0)
         )
+
+
+def _evaluate(bench: Bench, case: Case) -> None:
+    """As the master does: at once when it is cheap, else by an evaluator under limits, which must answer in time."""
+    text, attributes = case
+    scope = Scope(JobRecord(1, 0, 1, ads.dump(attributes)), time.time(), {"Cpus": "4"}, bench.evaluators)
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            scope.evaluate(text)
+            return
+        except NotYet as waits:
+            key = waits.key
+        except Unfinished:
+            return
+        while not bench.evaluators.known(key):
+            if time.monotonic() > until:
+                raise Broken("no answer in time")
+            bench.evaluators.look()
+            select.select(bench.evaluators.fds(), [], [], 0.05)
 
 
 def _settings(bench: Bench, data: bytes) -> None:

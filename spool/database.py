@@ -282,9 +282,13 @@ class Database:
         """These are not next until ``look_again``, or until they are moved."""
         self._db.executemany("UPDATE jobs SET given = 2 WHERE cluster = ? AND proc = ? AND given = 0", jobs)
 
-    def look_again(self) -> None:
-        """No job is kept back any more."""
-        self._db.execute(f"UPDATE jobs SET given = 0 WHERE status = {IDLE} AND given = 2")
+    def look_again(self, jobs: Iterable[tuple[int, int]] | None = None) -> None:
+        """The jobs that were kept back, or these of them, are next again."""
+        again = f"UPDATE jobs SET given = 0 WHERE status = {IDLE} AND given = 2"
+        if jobs is None:
+            self._db.execute(again)
+        else:
+            self._db.executemany(f"{again} AND cluster = ? AND proc = ?", jobs)
 
     def move(self, row: JobRow) -> None:
         """A job's new status, given, prio, tries, lost and state text (the other columns do not change).

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from functools import lru_cache
 
 from spool import ad as ads
 
@@ -40,7 +39,6 @@ else:  # the same: ``typing`` would cost a client 5 ms
 
 _KEPT = 20000  # texts, and verdicts of the library
 _DEEPEST = 50
-_DIGITS = 18  # of a whole number that the library takes
 _MATCHED = (5, 10, 11)  # universes whose jobs HTCondor matches with machines: vanilla, java, parallel
 
 _WORD = r"(?:MY\.)?[A-Za-z_]\w*|-?\d+(?:\.\d+)?|\"[^\"\\]*\""
@@ -159,14 +157,15 @@ class Judge:
         return have
 
     def _evaluate(self, condition: str, have: Mapping[str, str]) -> object:
-        import classad2
+        """The value; None for what may be costly, which counts as not known."""
+        from spool.classad import cost, scope
 
-        if self._target is None:
-            self._target = _made(self._facts)
-        try:
-            return _tree(condition).eval(_made(have), self._target)
-        except (classad2.ClassAdException, TypeError, RuntimeError, UnicodeError):
+        parsed = scope.parse(condition)
+        if parsed.tree is None or not cost.cheap(parsed, have.get):
             return None
+        if self._target is None:
+            self._target = scope.made(self._facts)
+        return scope.plain(scope.evaluate(parsed, scope.made(have), self._target))
 
 
 def conjuncts(text: str) -> list[str]:
@@ -229,29 +228,12 @@ def _own(record: JobRecord, name: str) -> str:
     return "" if start < 0 else text[start + len(name) + 3 : text.find("\n", start)]
 
 
-@lru_cache(maxsize=_KEPT)
 def _references(text: str) -> frozenset[str]:
-    from spool import expressions
+    from spool.classad import scope
+    from spool.expressions import EVERYTHING
 
-    tree = _tree(text)
-    return frozenset((expressions.EVERYTHING,)) if tree is None else expressions.references(text, tree)
-
-
-@lru_cache(maxsize=_KEPT)  # each parse costs 10 us, and the library keeps a part of its memory for ever
-def _tree(text: str) -> Any:
-    from spool import expressions
-
-    return expressions.tree(text)
-
-
-def _made(attributes: Mapping[str, str]) -> Any:
-    """The library's ad of expressions that it can read."""
-    import classad2
-
-    made = classad2.ClassAd()
-    for name, text in attributes.items():
-        made[name] = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else _tree(text)
-    return made
+    parsed = scope.parse(text)
+    return frozenset((EVERYTHING,)) if parsed.tree is None else parsed.names
 
 
 def _make_room(cache: dict[Any, Any]) -> None:

@@ -34,6 +34,11 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("AWQ_DEFAULT_MEMORY", "default_memory", "count", "128", "MB for a job that asks for none"),
     ("AWQ_POLICY_INTERVAL", "policy_interval", "seconds", "60", "how often periodic expressions and leave_in_queue are evaluated"),
     ("AWQ_POLICY_SHARE", "policy_share", "count", "50", "percent of the running jobs that those may end at once, if more than 20"),
+    ("AWQ_EXPRESSION_SIZE", "expression_size", "count", "262144", "characters that a ClassAd expression may have"),
+    ("AWQ_EXPRESSION_TERMS", "expression_terms", "count", "2000", "operators that it may have; 50 to 10000"),
+    ("AWQ_EXPRESSION_DEPTH", "expression_depth", "count", "100", "brackets that may be nested in it; at least 50"),
+    ("AWQ_EVALUATION_SECONDS", "evaluation_seconds", "seconds", "2", "CPU time that one evaluation may take, else the job is held"),
+    ("AWQ_EVALUATION_MEMORY", "evaluation_memory", "count", "256", "MB that it may take"),
     ("AWQ_SHARED_FILESYSTEM", "shared_filesystem", "flag", "0", "1: the nodes see the users' folders, and IF_NEEDED jobs run there"),
     ("AWQ_FORKSERVER", "forkserver", "flag", "1", "0: condor_* commands never run in the master's fork server, each starts a Python"),
     ("WQ_MASTER", "master", "text", "127.0.0.1:9094", "host:port of the master, for foremen"),
@@ -86,6 +91,11 @@ class Settings:
     default_memory: int
     policy_interval: int
     policy_share: int
+    expression_size: int
+    expression_terms: int
+    expression_depth: int
+    evaluation_seconds: int
+    evaluation_memory: int
     shared_filesystem: bool
     forkserver: bool
     master: str

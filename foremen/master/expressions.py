@@ -1,46 +1,52 @@
-"""The master's door to ``classad2``: expressions of a job's ad, evaluated at a given time.
+"""The master's door to ClassAd expressions: those of a job's ad, evaluated at a given time.
 
-The library costs 20 ms and is imported when the first expression comes that is no literal. ``time()`` and ``CurrentTime``
-are the time that the caller gives: in the texts ``time()`` is replaced by ``CurrentTime``, and that is in the ad. An ad is
-made of those attributes only that the expression refers to, directly or by what it refers to: ten times faster than of all.
+``time()`` and ``CurrentTime`` are the time that the caller gives: in the texts ``time()`` is replaced by ``CurrentTime``, and
+that is in the ad. What is not proven to be cheap (``spool.classad.cost``) is asked of ``evaluators``; without any, which is for
+tests and tools, it is computed here.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Protocol
 
 from spool import ad as ads
+from spool.classad.literals import literal
+from spool.classad.question import Question, Value
 from spool.view import JobRecord
 
-Value = Union[bool, int, float, str, None]
-"""None: undefined, error, or neither number, string nor truth."""
+if TYPE_CHECKING:
+    from spool.classad.scope import Parsed
 
-_CLOCK = re.compile(r'"(?:[^"\\]|\\.)*"|\btime\s*\(\s*\)', re.IGNORECASE)
-_DIGITS = 18  # of a whole number that the library takes
-_KEPT = 20000  # texts whose trees are kept: those of JAliEn's pilots are all the same
+__all__ = ["Evaluates", "Scope", "Value", "literal"]
 
-
-class _Parsed(NamedTuple):
-    """``tree`` None: no expression. ``names``: what it refers to. ``two``: it speaks of MY or TARGET."""
-
-    tree: Any
-    names: frozenset[str]
-    two: bool
+CLOCK = "CurrentTime"
+_FOLDED_CLOCK = CLOCK.lower()
+_TIME = re.compile(r'"(?:[^"\\]|\\.)*"|\btime\s*\(\s*\)', re.IGNORECASE)
 
 
-_NONE = _Parsed(None, frozenset(), False)
-_parsed: dict[str, _Parsed] = {}
+class Evaluates(Protocol):
+    """Who evaluates what may be costly: ``foremen.master.evaluators.Evaluators``."""
+
+    def value(self, cluster: int, question: Question, changing: str) -> Value:
+        """The value. NotYet, Unfinished."""
 
 
 class Scope:
     """A job's ad at a time: ``now``, seconds since the epoch. ``target``: the ad of the machine, if one is spoken of."""
 
-    def __init__(self, record: JobRecord, now: float, target: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        record: JobRecord,
+        now: float,
+        target: Mapping[str, str] | None = None,
+        evaluators: Evaluates | None = None,
+    ) -> None:
         self._record = record
         self._now = int(now)
         self._target = target or {}
+        self._evaluators = evaluators
 
     def text(self, name: str) -> str:
         """The expression of an attribute, whatever the case of its name; empty when there is none."""
@@ -57,76 +63,57 @@ class Scope:
         return None if value is None or isinstance(value, str) else bool(value)
 
     def evaluate(self, text: str) -> Value:
-        """The value of an expression in this ad."""
+        """The value of an expression in this ad. NotYet, Unfinished."""
         known, value = literal(text)
         if known:
             return value
-        import classad2
+        from spool.classad import cost, scope
 
-        parsed = _parse(text)
+        parsed = scope.parse(_clocked(text))
         if parsed.tree is None:
-            return None
-        made, two = self._made(parsed, classad2)
+            return self._unreadable(parsed)
+        found = scope.need(parsed, self._expression)
+        if found is None:
+            attributes, two, cheap = self._whole_ad(), True, False
+        else:
+            # Always with the clock: once htcondor2 is loaded, the library does not name it among the references.
+            attributes = {**found.attributes, CLOCK: str(self._now)}
+            two = found.two or bool(self._target)
+            folded = {name.lower(): attribute for name, attribute in attributes.items()}
+            cheap = cost.cheap(parsed, folded.get)
         # The library knows MY only while it looks at two ads, and that takes longer.
-        target = _made_of({**self._target, "CurrentTime": str(self._now)}, classad2) if two else None
-        try:
-            found = parsed.tree.eval(made, target)
-        except (classad2.ClassAdException, TypeError, RuntimeError, UnicodeError):
-            return None
-        if isinstance(found, classad2.Value):  # an enum of integers: before the numbers
-            return None
-        return found if isinstance(found, (bool, int, float, str)) else None
+        target = {**self._target, CLOCK: str(self._now)} if two else None
+        if self._evaluators is not None and not cheap:
+            question = Question(_clocked(text), attributes, target)
+            return self._evaluators.value(self._record.cluster, question, CLOCK)
+        made = scope.made(attributes)
+        return scope.plain(scope.evaluate(parsed, made, None if target is None else scope.made(target)))
 
-    def _made(self, parsed: _Parsed, classad2: Any) -> tuple[Any, bool]:
-        """The ad of what the expression needs, and whether it takes two ads."""
-        have: dict[str, str] = {"CurrentTime": str(self._now)}
-        wanted, two = list(parsed.names), parsed.two or bool(self._target)
-        while wanted:
-            name = wanted.pop()
-            if name == "*":
-                return _made_of({**self._record.ad(), "CurrentTime": str(self._now)}, classad2), True
-            # As HTCondor does: what the job does not have is the target's. The library by itself does so or not.
-            text = "" if name in have else self.text(name) or ads.find(self._target, name) or ""
-            if text:
-                have[name] = text
-                if not literal(text)[0]:
-                    further = _parse(text)
-                    two = two or further.two
-                    wanted += further.names
-        return _made_of(have, classad2), two
+    def _unreadable(self, parsed: Parsed) -> Value:
+        """What is no expression has no value; what is too large is a reason to hold the job."""
+        if parsed.problem and self._evaluators is not None:
+            from foremen.master.evaluators import Unfinished
 
+            raise Unfinished(parsed.problem)
+        return None
 
-def literal(text: str) -> tuple[bool, Value]:
-    """Whether the text is a plain literal (or nothing), and its value: those need no library."""
-    if not text:
-        return True, None
-    if text.isascii() and text.isdigit():
-        return (True, int(text)) if len(text) <= _DIGITS else (False, None)
-    if text[0] == '"':
-        value = ads.unquote(text)
-        return value is not None, value
-    word = {"true": (True, True), "false": (True, False), "undefined": (True, None)}.get(text.lower())
-    return word or (False, None)
+    def _expression(self, name: str) -> str | None:
+        """An attribute for the library. As HTCondor does: what the job does not have is the target's."""
+        if name.lower() == _FOLDED_CLOCK:
+            return str(self._now)
+        text = self.text(name) or ads.find(self._target, name)
+        return _clocked(text) if text else None
+
+    def _whole_ad(self) -> dict[str, str]:
+        ad = {name: _clocked(text) for name, text in self._record.ad().items()}
+        return {**ad, CLOCK: str(self._now)}
 
 
-def _parse(text: str) -> _Parsed:
-    found = _parsed.get(text)
-    if found is None:
-        if len(_parsed) >= _KEPT:
-            _parsed.clear()
-        found = _parsed[text] = _parse_anew(text)
-    return found
-
-
-def _parse_anew(text: str) -> _Parsed:
-    from spool import expressions
-
-    clocked = _CLOCK.sub(lambda found: found[0] if found[0][0] == '"' else "CurrentTime", text)
-    tree = expressions.tree(clocked)
-    if tree is None:
-        return _NONE
-    lowered = clocked.lower()
-    return _Parsed(tree, expressions.references(clocked, tree), "my." in lowered or "target." in lowered)
+def _clocked(text: str) -> str:
+    """The text with the given time in place of the machine's."""
+    if "time" not in text and "time" not in text.lower():
+        return text
+    return _TIME.sub(lambda found: found[0] if found[0][0] == '"' else CLOCK, text)
 
 
 def _search(text: str, lowered: str) -> str:
@@ -140,27 +127,3 @@ def _search(text: str, lowered: str) -> str:
         if equals and name.lower() == lowered:
             found = expression
     return found
-
-
-def _takes(value: Value) -> bool:
-    """Whether the library can be handed it: a str with bytes that are no UTF-8 ends the process (classad2 of 24.0, SIGSEGV)."""
-    if not isinstance(value, str) or value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _made_of(attributes: Mapping[str, str], classad2: Any) -> Any:
-    """One expression that cannot be read must not hide the others: it counts as an error, as in HTCondor."""
-    made = classad2.ClassAd()
-    for name, text in attributes.items():
-        known, value = literal(text)
-        if known and value is not None and _takes(value):
-            made[name] = value
-        else:
-            tree = _parse(text).tree
-            made[name] = classad2.Value.Error if tree is None else tree
-    return made

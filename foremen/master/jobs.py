@@ -7,6 +7,7 @@ step by itself, and a job whose step fails is held (docs/adr/0016-one-job.md).
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from foremen.engine.protocol import DONE, RUNNING, WAITING, Cancel, Result, Stat
 from foremen.master import change as moves
 from foremen.master import edits, holds, policy, tasks, transfer
 from foremen.master.change import Change, Ended
+from foremen.master.evaluators import Deferred, Evaluators, NotYet
 from foremen.master.given import Effects, Given
 from foremen.master.historyfile import HistoryFile
 from foremen.master.holds import Hold
@@ -40,18 +42,26 @@ class Jobs:
     """The queue as the master works on it: every change of a job goes through ``_apply``."""
 
     def __init__(
-        self, database: Database, spool: Spool, settings: Settings, owner: str, host: str, care: Care | None = None
+        self,
+        database: Database,
+        spool: Spool,
+        settings: Settings,
+        who: tuple[str, str],
+        evaluators: Evaluators | None = None,
+        care: Care | None = None,
     ) -> None:
+        """``who``: the user and the host of the master."""
         self.care = care
+        self._evaluators = evaluators
+        self.postponed: Deferred[Result] = Deferred(evaluators)
         self._db = database
         self._spool = spool
         self._settings = settings
-        self._owner = owner
-        self._host = host
+        self._owner, self._host = who
         self.counts: Counter[int] = Counter(database.count_by_status())
         self.happened: Counter[int] = Counter()  # moves by the JobStatus they led to; 0: a new job
         self.given = Given()
-        self.kept_back = KeptBack(database)
+        self.kept_back = KeptBack(database, evaluators)
         self.effects = Effects()
         self._history = HistoryFile(spool)
         for row in database.given():
@@ -271,13 +281,32 @@ class Jobs:
             self._apply(row, moves.started(row, event.at, event.host or self._host, self._settings.port))
 
     def ended(self, result: Result) -> None:
-        """A task ended; its result is acknowledged after the commit."""
+        """A task ended; its result is acknowledged after the commit. It is postponed while its policy is being computed."""
         crash.point("result.received")
-        self.effects.acks.append(result.tag)
         row = self._current(result.tag)
+        if row is not None and self._undecided(row, result):
+            return
+        self.effects.acks.append(result.tag)
         if row is not None:
             key = (row.cluster, row.proc)
             self._step(key, "the result of", result.ended, partial(self._ended, row, result), ended=True)
+
+    def _undecided(self, row: JobRow, result: Result) -> bool:
+        """Whether what the job's policy says of its end must be waited for. Other errors come again in the step itself."""
+        if self._evaluators is None or not policy.speaks_of_exit(moves.record(row)):
+            return False
+        with contextlib.suppress(Exception):
+            report = parse_report(result.report)
+            if report.complete and row.status != job.HELD:
+                if row.status == job.IDLE:
+                    row = moves.started(row, result.ended, self._host, self._settings.port).row
+                out = moves.exited(row, result.ended, Ended(report, result.sent, result.received))
+                try:
+                    policy.at_exit(moves.record(out.row), result.ended, self._evaluators)
+                except NotYet as error:
+                    self.postponed.put(result, error)
+                    return True
+        return False
 
     def _ended(self, row: JobRow, result: Result) -> None:
         report = parse_report(result.report)
@@ -301,7 +330,7 @@ class Jobs:
         change = None
         if row.status != job.HELD and policy.speaks_of_exit(moves.record(row)):
             out = moves.exited(row, at, ended)
-            verdict = policy.at_exit(moves.record(out.row), at)
+            verdict = policy.at_exit(moves.record(out.row), at, self._evaluators)
             if verdict.action == policy.HOLD:
                 change = moves.held_at_exit(out, at, (verdict.reason, verdict.code, verdict.subcode))
             elif verdict.action == policy.REQUEUE:
@@ -397,7 +426,12 @@ class Jobs:
         if self.kept_back.rules_out(row, totals):
             kept.append((row.cluster, row.proc))
             return
-        task = tasks.prepare(row, self._spool, self._settings, at)
+        try:
+            task = tasks.prepare(row, self._spool, self._settings, at, self._evaluators)
+        except NotYet as error:
+            kept.append((row.cluster, row.proc))
+            self.kept_back.wait((row.cluster, row.proc), error)
+            return
         if isinstance(task, Hold):
             self._apply(row, moves.held(row, at, *task))
             return
@@ -410,7 +444,7 @@ class Jobs:
     def _apply(self, before: JobRow, change: Change, at_once: bool = False) -> None:
         """``at_once``: a finished job leaves the queue whatever its LeaveJobInQueue says."""
         ad = moves.ad_after(change) if change.finished else {}
-        if ad and not at_once and _stays(change.row, ad):
+        if ad and not at_once and _stays(change.row, ad, self._evaluators):
             change = moves.staying(change)
         row = change.row
         key = (row.cluster, row.proc)
@@ -458,9 +492,9 @@ class Jobs:
         return cluster.ad
 
 
-def _stays(row: JobRow, ad: dict[str, str]) -> bool:
+def _stays(row: JobRow, ad: dict[str, str], evaluators: Evaluators | None) -> bool:
     """Whether a job that is over stays in the queue."""
     if ad.get("LeaveJobInQueue") == "false":  # as of most
         return False
     record = JobRecord(row.cluster, row.proc, row.status, ads.dump(ad))
-    return policy.stays(record, ads.number(ad.get("EnteredCurrentStatus")))
+    return policy.stays(record, ads.number(ad.get("EnteredCurrentStatus")), evaluators)

@@ -2,6 +2,7 @@
 
 Each is marked in the database, so that it is not next, costs nothing while it waits and blocks nobody. A job that changes in
 any way loses its mark; all lose it when the pool has grown so that a verdict may be another, and when a master begins.
+So are jobs whose requests are being computed by an evaluator, until they are.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foremen.master import change
+from foremen.master.evaluators import Deferred, Evaluators, NotYet
 from spool import house, requirements
 from spool.database import Database, JobRow
 from spool.requirements import Totals
@@ -19,8 +21,9 @@ _judge = requirements.Judge(house.facts())  # its verdicts outlive a look at the
 class KeptBack:
     """What is kept back. ``look_again`` and ``keep`` belong into a transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, evaluators: Evaluators | None = None) -> None:
         self._db = database
+        self._deferred: Deferred[tuple[int, int]] = Deferred(evaluators)
         self._anew = True  # what an earlier master marked is to be looked at again
         self._count: int | None = 0  # None: to be counted
         self._clusters: set[int] = set()  # those of the jobs, and perhaps others
@@ -34,7 +37,7 @@ class KeptBack:
             self._count = self._db.kept_back()
             if not self._count:
                 self._clusters.clear()
-        return self._count
+        return max(0, self._count - len(self._deferred.ready()))
 
     def touched(self, cluster: int) -> None:
         """A job of the cluster changed."""
@@ -48,6 +51,15 @@ class KeptBack:
             self._anew, self._count = False, 0
             self._clusters.clear()
             self._least.clear()
+        ready = self._deferred.ready()
+        if ready:
+            self._db.look_again(ready)
+            self._deferred.drop(ready)
+            self._count = None
+
+    def wait(self, key: tuple[int, int], why: NotYet) -> None:
+        """The job is kept back, too, until what it asks for has been computed."""
+        self._deferred.put(key, why)
 
     def rules_out(self, row: JobRow, totals: Totals) -> bool:
         """Whether the job's Requirements rule every worker out."""

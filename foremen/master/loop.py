@@ -19,6 +19,7 @@ from foremen.engine.client import EngineClient
 from foremen.engine.errors import EngineError, EngineGone
 from foremen.engine.protocol import Cancel, Complaint, Event, Pool, Result, StateChange, TaskSpec
 from foremen.master import historyfile, intake, leftovers, mishaps, nodes, posting, returns, rounds, statistics, window
+from foremen.master.evaluators import Evaluators
 from foremen.master.given import Effects
 from foremen.master.intake import Damaged
 from foremen.master.jobs import Jobs
@@ -74,8 +75,9 @@ class Master:
         self._db: Database = open_writer(spool)
         self._mishaps = mishaps.Mishaps(doors.say)
         self._posting = posting.Posting(self._db, doors.say, doors.ticks)
-        self._jobs = Jobs(self._db, spool, settings, owner, host)
-        self._rounds = rounds.Rounds(self._db, settings, doors.say, self._mishaps)
+        self._evaluators = Evaluators(settings)
+        self._jobs = Jobs(self._db, spool, settings, (owner, host), self._evaluators)
+        self._rounds = rounds.Rounds(self._db, settings, doors.say, self._mishaps, self._evaluators)
         self._returns = returns.Returns(self._db, spool, settings, self._wake, self._mishaps)
         self._taken: set[str] = set()
         self._engine: Optional[EngineClient] = None
@@ -138,6 +140,7 @@ class Master:
                     " start alien_work_queue again to see them end"
                 )
             self._engine.close()
+        self._evaluators.close()
         self._returns.close()
         self._leftovers.close()
         self._db.close()
@@ -163,7 +166,7 @@ class Master:
         if 0 < early <= self._pace:
             select.select([], [], [], early)
         timeout = self._looks.patience(timeout, self._doors.ticks())
-        readers: list[int] = [self._wakeup]
+        readers: list[int] = [self._wakeup, *self._evaluators.fds()]
         writers: list[int] = []
         if self._engine is not None:
             readers.append(self._engine.fileno())
@@ -185,7 +188,10 @@ class Master:
             self._meet_engine()
         assert self._engine is not None
         now = self._doors.clock()
-        events = self._returns.ready(self._heard(self._engine.receive()))
+        self._evaluators.look()
+        postponed = self._jobs.postponed.ready()
+        self._jobs.postponed.drop(postponed)
+        events = [*postponed, *self._returns.ready(self._heard(self._engine.receive()))]
         names = self._look()
         found = intake.read(self._spool, names, self._db, self._owner) if names else []
         crash.point("claim.read", found)
@@ -257,7 +263,7 @@ class Master:
 
     def _look_anew(self, care: mishaps.Care | None = None) -> None:
         """Forget what we think of the jobs for what the database says."""
-        self._jobs = Jobs(self._db, self._spool, self._settings, self._owner, self._host, care)
+        self._jobs = Jobs(self._db, self._spool, self._settings, (self._owner, self._host), self._evaluators, care)
 
     def _transact(self, work: Callable[[], None]) -> None:
         """Durably; when one job or task file breaks it in a way that nobody foresaw, again, without that one."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import NamedTuple
 
-from foremen.master.expressions import Scope, literal
+from foremen.master.evaluators import NotYet, Unfinished
+from foremen.master.expressions import Evaluates, Scope, literal
 from spool import job
 from spool.view import JobRecord
 
@@ -32,11 +33,21 @@ class Verdict(NamedTuple):
 _KEPT = Verdict(KEEP)
 
 
-def periodic(record: JobRecord, now: float) -> Verdict:
-    """The verdict on a job in the queue as time goes by."""
+def periodic(record: JobRecord, now: float, evaluators: Evaluates | None = None) -> Verdict:
+    """The verdict on a job in the queue as time goes by. NotYet; an expression that cannot be evaluated holds the job."""
     if record.status in (job.COMPLETED, job.REMOVED):
-        return _KEPT if stays(record, now) else Verdict(LEAVE)
-    return _of_living(Scope(record, now), record, now) if watched(record.text) else _KEPT
+        return _KEPT if stays(record, now, evaluators) else Verdict(LEAVE)
+    if not watched(record.text):
+        return _KEPT
+    try:
+        return _of_living(Scope(record, now, evaluators=evaluators), record, now)
+    except Unfinished as error:
+        return _KEPT if record.status == job.HELD else unfinished(error)
+
+
+def unfinished(error: Unfinished) -> Verdict:
+    """The job is held, since what its policy says cannot be computed within the limits."""
+    return Verdict(HOLD, f"The job's policy cannot be evaluated: {error}", job.HOLD_JOB_POLICY_UNDEFINED)
 
 
 def _of_living(scope: Scope, record: JobRecord, now: float) -> Verdict:
@@ -60,9 +71,18 @@ def speaks_of_exit(record: JobRecord) -> bool:
     return "\nOnExit" in record.text
 
 
-def at_exit(record: JobRecord, now: float) -> Verdict:
-    """The verdict on a job that has ended by itself; its ad has ExitCode or ExitSignal and NumJobCompletions. KEEP: it is over."""
-    scope = Scope(record, now)
+def at_exit(record: JobRecord, now: float, evaluators: Evaluates | None = None) -> Verdict:
+    """The verdict on a job that has ended by itself; its ad has ExitCode or ExitSignal and NumJobCompletions. KEEP: it is over.
+
+    NotYet; an expression that cannot be evaluated holds the job.
+    """
+    try:
+        return _at_exit(Scope(record, now, evaluators=evaluators))
+    except Unfinished as error:
+        return unfinished(error)
+
+
+def _at_exit(scope: Scope) -> Verdict:
     if _fires(scope, "OnExitHold"):
         return _verdict(HOLD, scope, "OnExitHold")
     text = scope.text("OnExitRemove")
@@ -71,9 +91,17 @@ def at_exit(record: JobRecord, now: float) -> Verdict:
     return _KEPT
 
 
-def stays(record: JobRecord, now: float) -> bool:
-    """Whether a job that is over stays in the queue (LeaveJobInQueue; DIRAC, Parsl and BLAH count on it)."""
-    return bool(Scope(record, now).true("LeaveJobInQueue"))
+def stays(record: JobRecord, now: float, evaluators: Evaluates | None = None) -> bool:
+    """Whether a job that is over stays in the queue (LeaveJobInQueue; DIRAC, Parsl and BLAH count on it).
+
+    It stays until that is known; what cannot be evaluated keeps nothing.
+    """
+    try:
+        return bool(Scope(record, now, evaluators=evaluators).true("LeaveJobInQueue"))
+    except NotYet:
+        return True
+    except Unfinished:
+        return False
 
 
 def watched(text: str) -> bool:

@@ -10,7 +10,7 @@ import os
 import re
 from typing import NamedTuple
 
-from foremen.master.expressions import Scope, Value
+from foremen.master.expressions import Evaluates, Scope, Value
 from spool import ad as ads
 from spool.errors import AwqError
 from spool.settings import Settings
@@ -37,9 +37,9 @@ class NotExpanded(AwqError):
     """A ``$$`` that means nothing; ``args[0]`` is what is in it."""
 
 
-def resources(record: JobRecord, settings: Settings, now: float) -> Resources:
-    """What the job asks for; a request that gives no number counts as not made."""
-    scope = Scope(record, now)
+def resources(record: JobRecord, settings: Settings, now: float, evaluators: Evaluates | None = None) -> Resources:
+    """What the job asks for; a request that gives no number counts as not made. NotYet, Unfinished."""
+    scope = Scope(record, now, evaluators=evaluators)
     return Resources(
         cores=max(1, _request(scope, "RequestCpus")),
         memory=_request(scope, "RequestMemory") or max(1, settings.default_memory),
@@ -48,12 +48,14 @@ def resources(record: JobRecord, settings: Settings, now: float) -> Resources:
     )
 
 
-def expand(record: JobRecord, ad: dict[str, str], asked: Resources, now: float) -> dict[str, str]:
-    """The ad with every ``$$`` expanded in the attributes that take them. NotExpanded."""
+def expand(
+    record: JobRecord, ad: dict[str, str], asked: Resources, now: float, evaluators: Evaluates | None = None
+) -> dict[str, str]:
+    """The ad with every ``$$`` expanded in the attributes that take them. NotExpanded, NotYet, Unfinished."""
     if "$$(" not in record.text:
         return ad
     machine = _machine(asked)
-    scope = Scope(record, now, machine)
+    scope = Scope(record, now, machine, evaluators)
     expanded = dict(ad)
     for name in _EXPANDED:
         text = ads.unquote(ad.get(name, ""))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from foremen.master import mishaps, policy
+from foremen.master.evaluators import Deferred, Evaluators, NotYet
 from foremen.master.policy import Verdict
 from spool import job
 from spool.database import Database
@@ -26,8 +27,15 @@ class Rounds:
     """Where the present round is. ``busy``: there is more of it to do at once."""
 
     def __init__(
-        self, database: Database, settings: Settings, say: Callable[[str], None], errors: mishaps.Mishaps
+        self,
+        database: Database,
+        settings: Settings,
+        say: Callable[[str], None],
+        errors: mishaps.Mishaps,
+        evaluators: Evaluators | None = None,
     ) -> None:
+        self._evaluators = evaluators
+        self._deferred: Deferred[tuple[int, int]] = Deferred(evaluators)
         self._mishaps = errors
         self._left: set[tuple[int, int]] = set()
         self._db = database
@@ -53,9 +61,22 @@ class Rounds:
             if self._next is None or self._next - now > self._settings.policy_interval:  # the clock was set back
                 self._next = now + self._settings.policy_interval
             if now < self._next:
-                return []
+                return self._look_at_deferred(now)
             self._begin(now)
         return self._look(now)
+
+    def _look_at_deferred(self, now: float) -> list[Found]:
+        """Verdicts on jobs whose expressions were being computed when the round passed them: no part of its share of running jobs."""
+        keys = self._deferred.ready()[:_SLICE]
+        self._deferred.drop(keys)
+        found: list[Found] = []
+        for cluster, proc, status, text in self._db.texts(keys) if keys else ():
+            verdict = self._verdict(JobRecord(cluster, proc, status, text), now)
+            if verdict.action != policy.KEEP:
+                (self._ending if status in (job.RUNNING, job.SUSPENDED) else found).append((cluster, proc, verdict))
+        if self._ending:
+            self._finish()
+        return found
 
     def _begin(self, now: float) -> None:
         self._next = now + self._settings.policy_interval
@@ -83,7 +104,10 @@ class Rounds:
         if key in self._left:
             return Verdict(policy.KEEP)
         try:
-            return policy.periodic(record, now)
+            return policy.periodic(record, now, self._evaluators)
+        except NotYet as error:
+            self._deferred.put(key, error)
+            return Verdict(policy.KEEP)
         except Exception as error:
             if not mishaps.of_one(error):
                 raise

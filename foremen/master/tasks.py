@@ -11,6 +11,8 @@ from typing import NamedTuple, Optional, Union
 from foremen import pilot
 from foremen.engine.protocol import TaskSpec
 from foremen.master import change, holds, requests, transfer
+from foremen.master.evaluators import Unfinished
+from foremen.master.expressions import Evaluates
 from foremen.master.holds import Hold
 from foremen.pieces import Pieces, split
 from foremen.sandbox import ARCHIVE
@@ -21,6 +23,7 @@ from spool.database import JobRow
 from spool.errors import AwqError
 from spool.folder import Spool
 from spool.settings import Settings
+from spool.view import JobRecord
 
 _MOST_IN_ENVIRONMENT = 96 * 1024  # bytes of the job's ad in the launch script
 _MOST_IN_STRING = 128 * 1024 - 1  # bytes of a variable with its name: Linux' MAX_ARG_STRLEN
@@ -58,19 +61,18 @@ def parse_tag(text: str) -> tuple[int, int, int]:
     return parsed[0], parsed[1], int(attempt)
 
 
-def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[TaskSpec, Hold]:
-    """The task of the job's next attempt (``row.attempt + 1``), or why it must be held. Makes the folder for its outputs."""
+def prepare(
+    row: JobRow, spool: Spool, settings: Settings, now: float, evaluators: Optional[Evaluates] = None
+) -> Union[TaskSpec, Hold]:
+    """The task of the job's next attempt (``row.attempt + 1``), or why it must be held. NotYet.
+
+    Makes the folder for its outputs.
+    """
     record = change.record(row)
-    asked = requests.resources(record, settings, now)
-    try:
-        ad = requests.expand(record, record.ad(), asked, now)
-        arguments, submitted = arguments_of(ad), environment_of(ad)
-    except requests.NotExpanded as error:
-        return Hold(f"Cannot expand $$ expression ({error}).", 0, 0)
-    except AwqError as error:
-        return Hold(
-            f"Error in the job's arguments or environment: {error}", job.HOLD_FAILED_TO_CREATE_PROCESS, errno.EINVAL
-        )
+    asked_for = _asked_for(record, settings, now, evaluators)
+    if isinstance(asked_for, Hold):
+        return asked_for
+    asked, ad, arguments, submitted = asked_for
     place = transfer.in_place(ad, settings)
     sandbox = _sandbox(row, ad, spool.payload(row.cluster), settings, place)
     if isinstance(sandbox, Hold):
@@ -106,6 +108,24 @@ def prepare(row: JobRow, spool: Spool, settings: Settings, now: float) -> Union[
         gpus=asked.gpus,
         priority=float(row.prio),
     )
+
+
+def _asked_for(
+    record: JobRecord, settings: Settings, now: float, evaluators: Optional[Evaluates]
+) -> Union[tuple[requests.Resources, dict[str, str], list[str], dict[str, str]], Hold]:
+    """The job's requests, its ad with ``$$`` expanded, its arguments and environment; or why it must be held. NotYet."""
+    try:
+        asked = requests.resources(record, settings, now, evaluators)
+        ad = requests.expand(record, record.ad(), asked, now, evaluators)
+        return asked, ad, arguments_of(ad), environment_of(ad)
+    except Unfinished as error:
+        return Hold(f"Cannot evaluate an expression of the job: {error}", job.HOLD_JOB_POLICY_UNDEFINED, 0)
+    except requests.NotExpanded as error:
+        return Hold(f"Cannot expand $$ expression ({error}).", 0, 0)
+    except AwqError as error:
+        return Hold(
+            f"Error in the job's arguments or environment: {error}", job.HOLD_FAILED_TO_CREATE_PROCESS, errno.EINVAL
+        )
 
 
 def _for_wrapper(submitted: dict[str, str], settings: Settings) -> dict[str, str]:

@@ -42,6 +42,7 @@ _OPERATORS = (
 )
 _KEYWORDS = ("true", "false", "undefined", "error")
 _DEEPEST = 100
+_SHORT = 50  # characters: too few to exceed a bound
 
 
 class _Refused(Exception):
@@ -59,7 +60,7 @@ class Expression:
 
 
 def parse(text: str) -> Expression | None:
-    """The expression; None when the text is none."""
+    """The expression; None when the text is none. ``TooLarge`` when it exceeds a bound (``spool.classad.bounds``)."""
     try:
         scanner = _Scanner(text)
         scanner.expression(0)
@@ -68,7 +69,12 @@ def parse(text: str) -> Expression | None:
             return None
     except _Refused:
         return None
-    return Expression("".join(scanner.out), frozenset(scanner.names))
+    written = "".join(scanner.out)
+    if len(written) > _SHORT and (written[0] != '"' or ads.unquote(written) is None):
+        from spool.classad import bounds
+
+        bounds.check(written)
+    return Expression(written, frozenset(scanner.names))
 
 
 def canonical(text: str) -> str | None:

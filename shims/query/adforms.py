@@ -132,7 +132,7 @@ def _json_value(expression: str) -> str:
 
 def _json_by_library(expression: str) -> str:
     library = _library()
-    return library.json_form(expression) if library.is_expression(expression) else _json_expression(expression)
+    return library.json_form(expression) if library.readable(expression) else _json_expression(expression)
 
 
 def _json_expression(text: str) -> str:

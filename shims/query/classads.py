@@ -11,6 +11,8 @@ import classad2
 from shims.query import values
 from shims.query.attributes import spelled
 from spool import expressions
+from spool.classad import scope
+from spool.classad.bounds import TooLarge
 from spool.errors import AwqError, SpoolError
 
 TYPE_CHECKING = False
@@ -28,27 +30,23 @@ class NotAnExpression(AwqError):
     """The text is not a ClassAd expression; ``args[0]`` is it."""
 
 
-_parsed: dict[str, Any] = {}
-_needed: dict[str, tuple[str, ...]] = {}
 _old: dict[str, str] = {}
 _new: dict[str, str] = {}
 _EMPTY = classad2.ClassAd()
 
 
 def parse(text: str) -> Any:
-    """The expression's tree; NotAnExpression when the text is none, or more than one."""
-    tree = _parsed.get(text)
-    if tree is None:
-        tree = expressions.tree(text)
-        if tree is None:
-            raise NotAnExpression(text)
-        if len(_parsed) < _KEPT:
-            _parsed[text] = tree
-    return tree
+    """The expression's tree. NotAnExpression when the text is none, or more than one; ``TooLarge`` when it exceeds a bound."""
+    parsed = scope.parse(text)
+    if parsed.problem:
+        raise TooLarge(parsed.problem)
+    if parsed.tree is None:
+        raise NotAnExpression(text)
+    return parsed.tree
 
 
 def is_expression(text: str) -> bool:
-    """Whether it is a ClassAd expression."""
+    """Whether it is a ClassAd expression. ``TooLarge`` when it exceeds a bound: its author is told."""
     try:
         parse(text)
     except NotAnExpression:
@@ -56,21 +54,26 @@ def is_expression(text: str) -> bool:
     return True
 
 
+def readable(text: str) -> bool:
+    """Whether it is a ClassAd expression within the bounds: for attributes of a job, where one that is not is an error."""
+    return scope.parse(text).tree is not None
+
+
 def evaluate(text: str, record: JobRecord) -> Value:
-    """The value of an expression in a job's ad. NotAnExpression when it is none."""
+    """The value of an expression in a job's ad. NotAnExpression, ``TooLarge``."""
     tree = parse(text)
-    scope, qualified = scope_of(text, record)
+    made, qualified = scope_of(text, record)
     target = _EMPTY if qualified else None
     try:
-        found = tree.eval(scope, target)
+        found = tree.eval(made, target)
     except (classad2.ClassAdException, TypeError, RuntimeError, UnicodeError):
         return values.ERROR
-    return _value(found, tree, scope, target)
+    return _value(found, tree, made, target)
 
 
 def evaluate_own(expression: str, record: JobRecord) -> Value:
     """The value of an expression of the job's own ad. One that is none is an error, as in HTCondor: it hides no other job."""
-    return evaluate(expression, record) if is_expression(expression) else values.ERROR
+    return evaluate(expression, record) if readable(expression) else values.ERROR
 
 
 def scope_of(text: str, record: JobRecord) -> tuple[Any, bool]:
@@ -78,64 +81,22 @@ def scope_of(text: str, record: JobRecord) -> tuple[Any, bool]:
 
     The second says whether ``MY.`` is used: the library knows it only while it matches two ads, which takes ten times longer.
     """
-    wanted = list(needed(text))
-    if expressions.EVERYTHING in wanted:
-        return whole_ad(record), True
-    have: dict[str, str] = {}
-    qualified = "my." in text.lower()
-    while wanted:
-        name = wanted.pop()
-        expression = None if name in have else spelled(record, name)
-        if expression is None:
-            continue
-        have[name] = expression
-        if values.literal(expression) is values.NO_LITERAL:
-            further = needed(expression)
-            if expressions.EVERYTHING in further:
-                return whole_ad(record), True
-            qualified = qualified or "my." in expression.lower()
-            wanted += further
-    return _ad(have), qualified
+    found = scope.need(scope.parse(text), lambda name: spelled(record, name))
+    return (whole_ad(record), True) if found is None else (scope.made(found.attributes), found.two)
 
 
 def needed(text: str) -> tuple[str, ...]:
     """Names of the attributes that an expression refers to; ``*`` when that cannot be told from its text."""
-    names = _needed.get(text)
-    if names is None:
-        names = _references(text)
-        if len(_needed) < _KEPT:
-            _needed[text] = names
-    return names
-
-
-def _references(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(sorted(expressions.references(text, parse(text))))
-    except NotAnExpression:
-        return (expressions.EVERYTHING,)
+    parsed = scope.parse(text)
+    return (expressions.EVERYTHING,) if parsed.tree is None else tuple(sorted(parsed.names))
 
 
 def whole_ad(record: JobRecord) -> Any:
     """The job's ad. SpoolError when it is damaged."""
     try:
-        return _ad(record.ad())
+        return scope.made(record.ad())
     except ValueError as error:
         raise SpoolError(f"the ad of job {record.cluster}.{record.proc} is damaged: {error}") from None
-
-
-def _ad(attributes: dict[str, str]) -> Any:
-    try:
-        return classad2.ClassAd("[" + ";".join([f"{name}={text}" for name, text in attributes.items()]) + "]")
-    except (classad2.ClassAdException, UnicodeError):
-        return _ad_of_the_readable(attributes)
-
-
-def _ad_of_the_readable(attributes: dict[str, str]) -> Any:
-    """One expression that cannot be read must not hide the others; it counts as an error, as in HTCondor."""
-    made = classad2.ClassAd()
-    for name, text in attributes.items():
-        made[name] = parse(text) if is_expression(text) else classad2.Value.Error
-    return made
 
 
 def _value(found: Any, tree: Any, scope: Any, target: Any) -> Value:
@@ -196,7 +157,7 @@ def _rewritten(text: str, cache: dict[str, str], write: Any) -> str:
     if written is None:
         try:
             written = str(write(parse(text)))
-        except NotAnExpression:
+        except (NotAnExpression, TooLarge):
             written = text
         if len(cache) < _KEPT:
             cache[text] = written

@@ -59,7 +59,7 @@ class Party:
 
 def holds(text: str, mine: Party, target: Party | None, strictly: bool = False) -> bool:
     """Whether the expression is true (or, not ``strictly``, a number other than 0) in ``mine``, matched with ``target``."""
-    if not classads.is_expression(text):
+    if not classads.readable(text):
         return False
     # As HTCondor does: a name that the one ad does not have is the other's. The library does so or not.
     lent = {name: _lent(name, target) for name in names(text) if "." not in name and mine.text(name) is None}

@@ -188,7 +188,7 @@ def test_no_value_stops_the_master_or_condor_q(
     master.publish()
     try:
         assert_shown(capfd)
-        jobs = Jobs(database, spool, settings.load({"HOME": "/h"}, {"workdir": spool.root}), "me", "here")
+        jobs = Jobs(database, spool, settings.load({"HOME": "/h"}, {"workdir": spool.root}), ("me", "here"))
         with database.transaction():
             jobs.admit(submission, 1.7e9)
             jobs.give(1, 1.7e9, Totals(8, 8000))
