@@ -1,6 +1,6 @@
 """Small C programs of ours: compiled whole, put in place only when they are complete.
 
-``python -m foremen.compiling`` builds the starter and the shortcut into the package.
+``python -m foremen.compiling`` builds the starter, the shortcut and the gate into the package.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from foremen import laidout, pilot, shortcut, starter
+from foremen.acceptor import foreman
 
 _COMMON = ("-std=gnu11", "-O2", "-s", "-Wall", "-Wextra")
 STATIC = (*_COMMON, "-static")
@@ -54,6 +55,12 @@ def the_shortcut() -> Program:
     )
 
 
+def the_gate() -> Program:
+    """Linked with the library that foremen have here."""
+    remedy = "foremen cannot be started without it: apt-get install gcc libc6-dev"
+    return Program(foreman.NAME, foreman.STAMP, (*_SHARED, "-DAWQ_PRELOAD"), shutil.which("cc") or "", remedy)
+
+
 def compiled(compiler: str, source: str, target: str, flags: Sequence[str] = STATIC) -> str:
     """Compile ``source`` into ``target``; "" when it is there, else the reason, in words."""
     aside = f"{target}.{os.getpid()}"
@@ -87,5 +94,5 @@ def build(program: Program, folder: str) -> str:
 
 
 if __name__ == "__main__":
-    for each in (the_starter(), the_shortcut()):
+    for each in (the_starter(), the_shortcut(), the_gate()):
         sys.stdout.write(f"{build(each, _HERE)}\n")

@@ -20,10 +20,15 @@ import click
 import foremen
 import spool
 from foremen import laidout, shortcut, starter
+from foremen.acceptor import foreman
 from spool.errors import AwqError
 
 NAME = "alien_wq_worker.pyz"
-_BEGIN = ("foremen.launch.cli", "foremen.launch.supervisor")  # what is started on a node; the rest is what they import
+_BEGIN = (
+    "foremen.launch.cli",
+    "foremen.launch.supervisor",
+    "foremen.acceptor.foreman",
+)  # what is started on a node; the rest is what they import
 _FIRST_LINE = b"#!/usr/bin/env python3\n"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 _CLICK = (8, 2)  # the first that does not run on Python 3.9
@@ -77,7 +82,7 @@ def _contents() -> dict[str, bytes]:
     for licence in metadata.files("click") or ():
         if licence.name.startswith("LICENSE"):
             found["click/LICENSE.txt"] = licence.read_binary()
-    for name in (starter.NAME, shortcut.NAME):
+    for name in (starter.NAME, shortcut.NAME, foreman.NAME):
         program = _root(foremen.__file__) / "foremen" / laidout.file_name(name)
         if program.is_file():  # for nodes of this architecture
             found[f"foremen/{program.name}"] = program.read_bytes()

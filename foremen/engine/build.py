@@ -78,7 +78,8 @@ void work_queue_task_specify_gpus(struct work_queue_task *t, int gpus);
 void work_queue_task_specify_priority(struct work_queue_task *t, double priority);
 void work_queue_task_specify_environment_variable(struct work_queue_task *t, const char *name, const char *value);
 void awq_version(char *text, size_t size);
-int awq_listen_on(const char *address);
+void awq_use_gate(int gate, int listener);
+int awq_gate_used(void);
 int awq_write_error(void);
 int awq_flush(void);
 void awq_index(struct work_queue *q);
@@ -87,20 +88,21 @@ void awq_offer(int yes);
 int awq_spoken(void);
 """
 
-# Where the library leaves us no choice, the linker's --wrap gives us one. It always listens on every interface: its one
-# bind() gets the address that we want (empty: as it was). When an output cannot be written here (disk full), it drops
+# Where the library leaves us no choice, the linker's --wrap gives us one. When an output cannot be written here (disk full), it drops
 # the worker or foreman that sent it, with all that runs there, and again at every new try: our link_stream_to_fd() reads
 # such a file to its end and removes what there is of it, so that the task ends and its output is missing. It sends a task in
 # some thirty messages, each a system call and a packet that wakes who gets it: what goes to one worker without a pause is held,
 # and sent when the library waits, reads, turns to another worker, or comes back to us.
-_SOURCES = ("workqueue.c", "states.c", "offers.c")
+_SOURCES = ("../gate.c", "workqueue.c", "states.c", "offers.c")
+_GATE = ("bind", "listen", "accept", "getsockname")
 _HELD = ("link_putlstring", "link_write", "link_stream_from_fd")  # what sends
 _SENT_BEFORE = ("link_readline", "link_read", "link_soak", "link_usleep", "link_close")
 _TABLES = tuple(f"itable_{name}" for name in ("firstkey", "nextkey", "lookup", "insert", "remove"))
 _REPORTS = ("jx_object", "jx_array", "rmsummary_print_string")
 _WAITING = ("link_poll", *[f"cctools_list_{name}" for name in ("push_priority", "first_item", "next_item")])
 _WRAPPED = (
-    "bind", "link_stream_to_fd", "check_disk_space_for_filesize",
+    *_GATE,  # ../gate.c says why
+    "link_stream_to_fd", "check_disk_space_for_filesize",
     *_HELD, *_SENT_BEFORE,
     *_TABLES, *_REPORTS,  # states.c says why
     *_WAITING,  # offers.c says why

@@ -157,6 +157,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                 options.port,
                 password,
                 f"{spool.tmp}/engine",
+                f"{spool.root}/refused.json",
                 options.bind,
                 options.project_name,
                 options.catalog_host,

@@ -2,8 +2,6 @@
  * What the extension adds to libwork_queue, and what it puts in the place of some of its functions (build.py: _WRAPPED).
  * work_queue_enable_process_module and work_queue_broadcast_message are exported but declared in no installed header.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -18,36 +16,6 @@
 
 void work_queue_enable_process_module(struct work_queue *q);
 void work_queue_broadcast_message(struct work_queue *q, const char *message);
-int __real_bind(int fd, const struct sockaddr *address, socklen_t length);
-
-static char awq_address[INET6_ADDRSTRLEN];
-
-/* A numeric address for the next sockets; empty: as the library asks. Returns 0 when it is no address. */
-static int awq_listen_on(const char *address)
-{
-	struct in6_addr any;
-	if (strlen(address) >= sizeof(awq_address)) return 0;
-	if (*address && !inet_pton(AF_INET, address, &any) && !inet_pton(AF_INET6, address, &any)) return 0;
-	strcpy(awq_address, address);
-	return 1;
-}
-
-int __wrap_bind(int fd, const struct sockaddr *address, socklen_t length)
-{
-	struct sockaddr_storage own;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&own;
-	char mapped[INET6_ADDRSTRLEN + 8];
-	if (!*awq_address || length > sizeof(own)) return __real_bind(fd, address, length);
-	memcpy(&own, address, length);
-	if (own.ss_family == AF_INET && inet_pton(AF_INET, awq_address, &((struct sockaddr_in *)&own)->sin_addr) != 1)
-		return __real_bind(fd, address, length);
-	if (own.ss_family == AF_INET6) {
-		snprintf(mapped, sizeof(mapped), strchr(awq_address, ':') ? "%s" : "::ffff:%s", awq_address);
-		inet_pton(AF_INET6, mapped, &six->sin6_addr);
-	}
-	return __real_bind(fd, (struct sockaddr *)&own, length);
-}
-
 static int awq_errno;
 
 /* The last errno with which an output could not be written; 0: none. */

@@ -6,6 +6,7 @@ once; why that works is in docs/adr/0003-engine-turns.md.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,6 +17,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Union
 
+from foremen.acceptor import keeper
+from foremen.acceptor.service import Rules
 from foremen.engine.errors import EngineError, TaskRefused
 from foremen.engine.outcomes import outcome_of
 from foremen.engine.protocol import RUNNING, WAITING, Pool, Result, StateChange, TaskSpec
@@ -29,6 +32,7 @@ _TURN = 0.025  # s: with more to do than that, the master is listened to in betw
 _STEP = 1e9  # between two priorities there is room for so many tasks in their order
 _MOST_NUDGED = 64  # with more foremen and workers connected, a nudge would cost more than it brings
 _KEEPALIVE = {"keepalive-interval": 60.0, "keepalive-timeout": 30.0}  # s; the library's own interval is 300
+_LEAVES = 1.0  # s that the acceptor of an engine that ended may take
 _LOOK_SHARE = 20  # looking at waiting tasks may cost a twentieth of the time
 
 
@@ -36,12 +40,14 @@ _LOOK_SHARE = 20  # looking at waiting tasks may cost a twentieth of the time
 class QueueOptions:
     """How to listen. ``port`` 0: any. ``bind``: a numeric address, empty for all. No catalog: announced nowhere.
 
-    ``aliases`` is a folder of the engine's own, for links to files whose names the library cannot take.
+    ``aliases`` is a folder of the engine's own, for links to files whose names the library cannot take; ``refusals`` the
+    file in which the acceptor counts who was refused.
     """
 
     port: int
     password_file: str
     aliases: str
+    refusals: str = ""
     bind: str = ""
     project_name: str = ""
     catalog_host: str = ""
@@ -87,27 +93,20 @@ class WorkQueue:
         self.idle_cost = 0.0  # s, of a pass that found nothing to do
         self.listening_cost = 0.0  # s, of one that offered nothing to anybody either
         self._queue = self._create(options)
-        self.port: int = lib.work_queue_port(self._queue)
         self.version = self._read_version()
-        self._links = _Links()
+        self._links = _Links(lib.awq_gate_used())
         self._aliases = _Aliases(options.aliases)
 
     def _create(self, options: QueueOptions) -> Any:
         lib = self._lib
         for name in ("WORK_QUEUE_PORT", "WORK_QUEUE_NAME", "WORK_QUEUE_PRIORITY"):
             os.environ.pop(name, None)  # work_queue_create() would take them for ours
-        if not lib.awq_listen_on(options.bind.encode("utf-8", "surrogateescape")):
-            raise EngineError(f"cannot listen on {options.bind!r}: AWQ_BIND needs a numeric address, or nothing")
-        queue = lib.work_queue_create(options.port or _free_port(options.bind))
-        reason = os.strerror(self._ffi.errno)
-        lib.awq_listen_on(b"")
-        if queue == self._null:
-            raise EngineError(
-                f"cannot listen on port {options.port or 'any'}"
-                f"{' of ' + options.bind if options.bind else ''} ({reason}): stop what uses it, or set AWQ_PORT to another"
-            )
-        if not lib.work_queue_specify_password_file(queue, _bytes(options.password_file)):
-            raise EngineError(f"cannot read the password file {options.password_file}, or it is empty")
+        gate = self._open_gate(options)
+        lib.awq_use_gate(gate.fileno(), self._listener.fileno())
+        queue = lib.work_queue_create(self.port)
+        gate.close()
+        if queue == self._null or lib.awq_gate_used() < 0:
+            raise EngineError(f"Work Queue cannot be started on port {self.port}: {os.strerror(self._ffi.errno)}")
         if options.catalog_host:
             lib.work_queue_specify_catalog_server(queue, _bytes(options.catalog_host), options.catalog_port)
             lib.work_queue_specify_name(queue, _bytes(options.project_name))  # a name switches announcing on
@@ -116,6 +115,21 @@ class WorkQueue:
         lib.awq_index(queue)
         self._make_waits_short(queue)
         return queue
+
+    def _open_gate(self, options: QueueOptions) -> socket.socket:
+        """Listen, and put an acceptor in front: the library gets only connections that have proven themselves."""
+        try:
+            self._listener = _listen(options.bind, options.port)
+        except OSError as error:
+            raise EngineError(
+                f"cannot listen on port {options.port or 'any'}{' of ' + options.bind if options.bind else ''}"
+                f" ({error.strerror}): stop what uses it, or set AWQ_PORT to another"
+            ) from None
+        self.port: int = self._listener.getsockname()[1]
+        try:
+            return keeper.start(self._listener, keeper.Front(options.password_file, options.refusals, Rules()))
+        except OSError as error:
+            raise EngineError(f"cannot read the password file {options.password_file} ({error.strerror})") from None
 
     def _make_waits_short(self, queue: Any) -> None:
         """Let work_queue_wait() come back whenever there is nothing left to do (docs/adr/0003-engine-turns.md).
@@ -325,6 +339,7 @@ class WorkQueue:
         self._lib.work_queue_delete(self._queue)
         self._queue = self._null
         self._links.poll.close()
+        self._listener.close()
 
     def _text(self, pointer: Any, most: int = 1024) -> str:
         """A copy of a C string; empty for NULL."""
@@ -377,8 +392,9 @@ def _spoils(local: str) -> bool:
 class _Links:
     """The library's sockets, found among the process's own: with them the engine can sleep until one speaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: int) -> None:
         self.poll = select.epoll()
+        self.poll.register(gate, select.EPOLLIN)
         self._known: dict[int, str] = {}
         self._seen: tuple[int, ...] = ()
         self.refresh((-1,))
@@ -413,12 +429,20 @@ def _is_tcp(number: int) -> bool:
         return copy.family in (socket.AF_INET, socket.AF_INET6) and copy.type == socket.SOCK_STREAM
 
 
-def _free_port(address: str) -> int:
-    """A port that is free now, chosen by the kernel: the library would search upwards from 1024."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+def _listen(address: str, port: int) -> socket.socket:
+    """OSError; EngineError for a text that is no address. The acceptor of an engine that has just ended is waited for."""
+    try:
+        socket.getaddrinfo(address or None, port, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        raise EngineError(f"cannot listen on {address!r}: AWQ_BIND needs a numeric address, or nothing") from None
+    until = time.monotonic() + _LEAVES
+    while True:
+        try:
+            return keeper.listen(address, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                raise
+        time.sleep(_LEAVES / 20)
 
 
 def _bytes(text: str) -> bytes:

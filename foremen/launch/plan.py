@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foremen import starter
+from foremen.acceptor.command import guarded
 from foremen.launch.decide import Policy
 from foremen.launch.door import Door, Node
 from foremen.launch.errors import LaunchError
@@ -65,6 +66,7 @@ class Plan:
     blackhole_pilots: int = 0
     blackhole_seconds: int = 30
     preload: bool = True
+    bind: str = ""
 
     @property
     def policy(self) -> Policy:
@@ -93,14 +95,17 @@ class Plan:
         """Make it the plan of this node."""
         write_json(place.plan, dataclasses.asdict(self))
 
-    def argv(self, place: Place, slot: int, foreman: str, life: str) -> tuple[str, ...]:
-        """The command line of one process."""
+    def argv(
+        self, place: Place, slot: int, foreman: str, life: str, options: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """The command line of one process, with more ``options`` of a foreman."""
         debug = ("-d", "all", "-o", place.debug_log(slot), "--debug-rotate-max", "10M") if self.debug else ()
         common = ("-P", self.password_file, "-s", life, *debug)
         if self.kind == "foremen":
             limits = ("--idle-timeout", str(_FOREMAN_IDLE), "--connect-timeout", str(_FOREMAN_CONNECT))
             ours = ("--foreman", "--foreman-port", str(self.port(slot)), *limits, *_FOREMAN_BACKOFF)
-            return (self.binary, *ours, *common, *_host_port(self.master))
+            foreman_itself = (self.binary, *options, *ours, *common, *_host_port(self.master))
+            return guarded(foreman_itself, self.port(slot), self.bind, self.password_file, place.state)
         size = ("--cores", str(self.cores), "--memory", str(self.memory), "--disk", str(self.disk))
         limits = ("--idle-timeout", str(self.idle_timeout), "--connect-timeout", str(_CONNECT_TIMEOUT))
         return (self.binary, "--single-shot", *size, *limits, *common, *_host_port(foreman))
@@ -146,6 +151,7 @@ def plan_foremen(settings: Settings, name: str) -> Plan:
         master=settings.master,
         baseport=settings.baseport,
         debug=settings.debug,
+        bind=settings.bind,
     )
 
 

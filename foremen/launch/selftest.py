@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
+from foremen.acceptor.command import guarded
 from foremen.launch.folder import remove_tree, write_json
 from foremen.launch.selftest_manager import Item, Manager, SelfTestError, Task
 from foremen.launch.workspace import Mode
@@ -90,7 +91,7 @@ class _Trial:
         common = ("-P", f"{folder}/password", "--connect-timeout", "10", "--idle-timeout", "30")
         listens, log = f"{folder}/port", f"{folder}/foreman.log"
         foreman = (*self.mode.options, "--foreman", "--foreman-port", "0", "-Z", listens, *common, "-s", f"{folder}/f")
-        argv = (self.binary, *foreman, "127.0.0.1", str(port))
+        argv = guarded((self.binary, *foreman, "127.0.0.1", str(port)), 0, "127.0.0.1", f"{folder}/password", folder)
         running.enter_context(_process(argv, log, lambda: self.mode.prepare(f"{folder}/f", os.getpid())))
         size = ("--cores", "1", "--memory", "100", "--disk", "100")
         worker = ("--single-shot", *size, *common, "-s", f"{folder}/w", "127.0.0.1", self._port(listens, log))

@@ -368,9 +368,8 @@ class Supervisor:
         path = self.place.record(number)
         preload = self._preload(self.plan.binary) if self.plan.preload else {}
         restarts = self.slots[number].restarts
-        program, *options = self.plan.argv(self.place, number, foreman, life)
         command = Command(
-            (program, *mode.options, *options),
+            self.plan.argv(self.place, number, foreman, life, mode.options),
             self.plan.environ({**self._environ, **preload}, life),
             self.place.slot_log(number),
         )

@@ -10,9 +10,11 @@ import subprocess
 import pytest
 
 from foremen import compiling, laidout, starter
+from foremen.acceptor import foreman
+from foremen.launch.errors import LaunchError
 from foremen.shortcut import Shortcut
 
-PROGRAMS = {"starter": compiling.the_starter, "shortcut": compiling.the_shortcut}
+PROGRAMS = {"starter": compiling.the_starter, "shortcut": compiling.the_shortcut, "gate": compiling.the_gate}
 
 
 @pytest.fixture(params=list(PROGRAMS))
@@ -133,3 +135,18 @@ def test_no_place(tmp_path, lay_out, packaged, small_disk):
     subprocess.run(["mount", "-o", "remount,exec,size=8k", str(small_disk)], check=True)
     assert lay_out(small_disk) == ""
     assert lay_out(tmp_path / "gone") == ""
+
+
+def test_no_foreman_without_its_gate(tmp_path, packaged):
+    """Where the gate is missing, or cannot stand in LD_PRELOAD, a foreman is refused with the remedy: it would let anybody in."""
+    worker = f"{os.environ.get('CCTOOLS', '/usr')}/bin/work_queue_worker"
+    packaged(None)
+    with pytest.raises(LaunchError, match="apt-get install gcc"):
+        foreman.lay_out(worker, str(tmp_path))
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    assert compiling.build(compiling.the_gate(), str(tmp_path)).startswith("built ")
+    packaged(str(tmp_path / laidout.file_name(foreman.NAME)))
+    with pytest.raises(LaunchError, match="blanks"):
+        foreman.lay_out(worker, str(folder))
+    assert foreman.lay_out(worker, str(tmp_path)) == f"{tmp_path}/gate"

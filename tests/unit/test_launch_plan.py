@@ -46,7 +46,10 @@ def test_foreman_command_line(environ, tmp_path):
     """Foreman i listens on base + i, connects to the master, and comes back soon when that is away."""
     plan = plan_foremen(load({**environ, "WQ_MASTER": "head:9094", "WQ_DEBUG": "1"}), "1")
     argv = plan.argv(Place("/wq", "foremen", "node"), 1, "", "/life")
+    guard, argv = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
     assert argv[1:4] == ("--foreman", "--foreman-port", "9081")
+    assert guard[guard.index("--port") + 1] == "9081"
+    assert guard[guard.index("--password-file") + 1] == environ["WQ_PASSWORD_FILE"]
     assert argv[-2:] == ("head", "9094")
     assert argv[8:12] == ("-i", "1", "-b", "3")
     assert "/wq/state/node/foremen/slot-1.debug" in argv

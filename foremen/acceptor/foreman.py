@@ -1,0 +1,79 @@
+"""Start a foreman behind an acceptor: this process becomes the foreman, and the acceptor holds its port.
+
+``work_queue_worker --foreman`` listens on every interface, and its own password handshake lets in whoever sends its
+challenge back. With ``foremen/gate.c`` before its C library it listens nowhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from foremen import laidout
+from foremen.acceptor import keeper
+from foremen.acceptor.service import Rules
+from foremen.launch.errors import LaunchError
+
+NAME = "gate"
+STAMP = "awq-gate:"
+_ASK = "AWQ_GATE_STAMP"
+_PRELOAD = "LD_PRELOAD"
+_SEPARATORS = set(" :")  # of names in LD_PRELOAD
+
+
+def lay_out(program: str, folder: str) -> str:
+    """The library in ``folder``, proven to load into ``program``. LaunchError when it does not: there is no foreman without."""
+
+    def says(path: str) -> bytes:
+        return laidout.said([program, "--version"], STAMP, **{_PRELOAD: path, _ASK: "1"})
+
+    path = "" if _SEPARATORS & set(folder) else laidout.lay_out(NAME, folder, says)
+    if not path:
+        raise LaunchError(
+            f"cannot protect a foreman's port: {laidout.file_name(NAME)} does not load into {program} from {folder}."
+            " It needs a dynamically linked work_queue_worker, a compiler at installation (apt-get install gcc libc6-dev,"
+            " then scripts/install), and a WQ_WORKDIR without blanks and colons from which programs may be run"
+        )
+    return path
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments before ``--``; behind it comes the foreman's command line."""
+    made = argparse.ArgumentParser(prog="python -m foremen.acceptor.foreman", description=__doc__.partition("\n")[0])
+    made.add_argument("--bind", default="", help="numeric address to listen on; empty: all")
+    made.add_argument("--port", type=int, required=True, help="TCP port for workers")
+    made.add_argument("--password-file", required=True)
+    made.add_argument("--folder", required=True, help="private folder for the library")
+    made.add_argument("--refusals", default="", help="file for the counts of refused connections")
+    made.add_argument("command", nargs=argparse.REMAINDER, help="-- work_queue_worker --foreman ...")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Becomes the foreman; status 1 and one line when it cannot."""
+    options = parser().parse_args(arguments)
+    command = options.command[1:]
+    try:
+        _become(options, command)
+    except (LaunchError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+    return 1
+
+
+def _become(options: argparse.Namespace, command: list[str]) -> None:
+    library = lay_out(command[0], options.folder)
+    listener = keeper.listen(options.bind, options.port)
+    front = keeper.Front(options.password_file, options.refusals, Rules(insists=True))
+    gate = keeper.start(listener, front)
+    for inherited in (listener, gate):  # whoever looks for the process behind the port finds the foreman
+        inherited.set_inheritable(True)
+    before = os.environ.get(_PRELOAD, "")
+    environ = {**os.environ, _PRELOAD: f"{library}:{before}" if before else library}
+    environ["AWQ_GATE"] = f"{gate.fileno()},{listener.fileno()}"
+    os.execve(command[0], command, environ)  # noqa: S606 it is what we were asked to start
+
+
+if __name__ == "__main__":
+    sys.exit(main())
