@@ -29,6 +29,8 @@ def lay_out(program: str, folder: str) -> str:
     def says(path: str) -> bytes:
         return laidout.said([program, "--version"], STAMP, **{_PRELOAD: path, _ASK: "1"})
 
+    if not os.access(program, os.X_OK):
+        raise LaunchError(f"{program} cannot be run")
     path = "" if _SEPARATORS & set(folder) else laidout.lay_out(NAME, folder, says)
     if not path:
         raise LaunchError(

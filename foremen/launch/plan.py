@@ -95,9 +95,7 @@ class Plan:
         """Make it the plan of this node."""
         write_json(place.plan, dataclasses.asdict(self))
 
-    def argv(
-        self, place: Place, slot: int, foreman: str, life: str, options: tuple[str, ...] = ()
-    ) -> tuple[str, ...]:
+    def argv(self, place: Place, slot: int, foreman: str, life: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The command line of one process, with more ``options`` of a foreman."""
         debug = ("-d", "all", "-o", place.debug_log(slot), "--debug-rotate-max", "10M") if self.debug else ()
         common = ("-P", self.password_file, "-s", life, *debug)
