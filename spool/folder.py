@@ -65,6 +65,21 @@ class Spool:
         return f"{self.root}/master.lock"
 
     @property
+    def in_hand(self) -> str:
+        """What the master handles at the moment."""
+        return f"{self.root}/in-hand"
+
+    @property
+    def in_hand_before(self) -> str:
+        """What the master that died last had in hand."""
+        return f"{self.root}/in-hand.before"
+
+    @property
+    def crash(self) -> str:
+        """The stack of a master that a fatal signal ended."""
+        return f"{self.root}/crash"
+
+    @property
     def wakeup(self) -> str:
         """A FIFO; a byte in it makes the master look at the queue."""
         return f"{self.root}/wakeup"

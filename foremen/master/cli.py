@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from foremen.engine.client import EngineClient, connect_or_start
 from foremen.master import commands, nodes
+from foremen.master.in_hand import record_crashes
 from foremen.master.loop import Doors, Master, run
 from foremen.nodes_cli import render, worker_file
 from spool import counts, settings
@@ -200,6 +201,7 @@ def _work(spool: Spool, chosen: Settings, asked: list[int], stop_pilots: bool) -
     doors = Doors(_engines(spool, chosen), time.time, _say)
     master = Master(spool, chosen, doors, getpass.getuser(), socket.gethostname())
     served = commands.Commands(commands.command_of(spool) if chosen.forkserver else [], _say)
+    record_crashes(spool)
     master.begin()
     _say(f"master {os.getpid()} takes jobs from {spool.root}")
     run(master, lambda: bool(asked), _say, served.look)

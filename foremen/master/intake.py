@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Optional, Union
 
 from foremen.master import mishaps, oldform
@@ -157,8 +157,10 @@ def read_or_none(path: str) -> Union[Submission, Act, None]:
         return None
 
 
-def read(spool: Spool, names: Iterable[str], database: Database, owner: str) -> list[Union[Read, Damaged]]:
-    """What the files of these names bring; a file that has gone brings nothing.
+def read(
+    spool: Spool, names: Iterable[str], database: Database, owner: str, begin: Callable[[str], None] = lambda name: None
+) -> list[Union[Read, Damaged]]:
+    """What the files of these names bring; a file that has gone brings nothing. ``begin`` is told each name before it is read.
 
     OSError when the system is out of something, SpoolError when a file in the older form cannot be taken up (disk full):
     nothing is lost then, try again later.
@@ -167,6 +169,7 @@ def read(spool: Spool, names: Iterable[str], database: Database, owner: str) -> 
     known = _Known(database)
     for name in names:
         path = f"{spool.queue}/{name}"
+        begin(name)
         try:
             _check_file(path)
             one = _read_old(spool, path, owner) if name.startswith("job") else Read(name, taskfile.read(path))

@@ -20,6 +20,7 @@ from foremen.master.evaluators import Deferred, Evaluators, NotYet
 from foremen.master.given import Effects, Given
 from foremen.master.historyfile import HistoryFile
 from foremen.master.holds import Hold
+from foremen.master.in_hand import InHand, Suspect
 from foremen.master.keptback import KeptBack
 from foremen.master.mishaps import Care
 from foremen.pilot import Report, parse_report
@@ -52,6 +53,7 @@ class Jobs:
     ) -> None:
         """``who``: the user and the host of the master."""
         self.care = care
+        self.in_hand: InHand | None = None
         self._evaluators = evaluators
         self.postponed: Deferred[Result] = Deferred(evaluators)
         self._db = database
@@ -77,10 +79,22 @@ class Jobs:
 
     def _step(self, key: Key, doing: str, at: float, move: Callable[[], object], ended: bool = False) -> None:
         """One job's part of a turn. ``ended``: whatever comes of it, the engine has nothing of the job any more."""
+        if self.in_hand is not None:
+            self.in_hand.job(key, doing)
         error = self._attempt(move)
+        if self.in_hand is not None:
+            self.in_hand.nothing()
         if self.care is not None and error is not None:
             why = self.care.tell(f"{doing} job {key[0]}.{key[1]} failed", error)
             self._leave_out(key, f"Internal error of alien_work_queue at {doing} this job: {why}", at, ended)
+
+    def hold_suspect(self, suspect: Suspect, at: float) -> None:
+        """Hold the job of which the master before died."""
+        if suspect.key is not None:
+            reason = (
+                f"alien_work_queue died ({suspect.how}) at {suspect.doing} this job; release it when that is mended"
+            )
+            self._leave_out(suspect.key, reason, at, ended=False)
 
     def _attempt(self, move: Callable[[], object]) -> Exception | None:
         """Make a move. When we are careful and it fails it has not been made; the error."""
@@ -295,6 +309,8 @@ class Jobs:
         """Whether what the job's policy says of its end must be waited for. Other errors come again in the step itself."""
         if self._evaluators is None or not policy.speaks_of_exit(moves.record(row)):
             return False
+        if self.in_hand is not None:
+            self.in_hand.job((row.cluster, row.proc), "the exit policy of")
         with contextlib.suppress(Exception):
             report = parse_report(result.report)
             if report.complete and row.status != job.HELD:

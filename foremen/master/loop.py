@@ -21,13 +21,14 @@ from foremen.engine.protocol import Cancel, Complaint, Event, Pool, Result, Stat
 from foremen.master import historyfile, intake, leftovers, mishaps, nodes, posting, returns, rounds, statistics, window
 from foremen.master.evaluators import Evaluators
 from foremen.master.given import Effects
+from foremen.master.in_hand import InHand
 from foremen.master.intake import Damaged
 from foremen.master.jobs import Jobs
 from spool import counts, crash
 from spool.database import Database, open_writer
 from spool.errors import AwqError
 from spool.folder import Spool
-from spool.job import IDLE
+from spool.job import IDLE, job_id
 from spool.requirements import Totals
 from spool.settings import Settings
 
@@ -75,9 +76,11 @@ class Master:
         self._db: Database = open_writer(spool)
         self._mishaps = mishaps.Mishaps(doors.say)
         self._posting = posting.Posting(self._db, doors.say, doors.ticks)
+        self._in_hand = InHand(spool)
         self._evaluators = Evaluators(settings)
         self._jobs = Jobs(self._db, spool, settings, (owner, host), self._evaluators)
         self._rounds = rounds.Rounds(self._db, settings, doors.say, self._mishaps, self._evaluators)
+        self._jobs.in_hand = self._rounds.in_hand = self._in_hand
         self._returns = returns.Returns(self._db, spool, settings, self._wake, self._mishaps)
         self._taken: set[str] = set()
         self._engine: Optional[EngineClient] = None
@@ -101,12 +104,30 @@ class Master:
         self._doors.say(
             f"engine {hello.pid} (CCTools {hello.cctools}) listens on port {hello.port}, has {len(hello.tasks)} tasks"
         )
+        self._hold_suspect()
         self._transact(lambda: self._jobs.reconcile(hello.tasks, self._doors.clock()))
         crash.point("engine.reconciled")
         self._after_commit([], [])
         self._published = (
             self._doors.ticks() - _HEARTBEAT
         )  # the next turn says its process and port, if the disk is sound
+
+    def _hold_suspect(self) -> None:
+        """What killed the master before us must not kill us: the job is held, a task file is set aside."""
+        suspect = self._in_hand.suspect
+        if suspect is None:
+            return
+        what = f"job {job_id(*suspect.key)}" if suspect.key else f"the task file {suspect.file}"
+        self._doors.say(
+            f"the master before died ({suspect.how}) while it had {what} in hand\n{self._in_hand.stack}".rstrip()
+        )
+        if suspect.key is not None:
+            self._rounds.leave_alone(suspect.key)
+            self._transact(lambda: self._jobs.hold_suspect(suspect, self._doors.clock()))
+        elif os.path.exists(f"{self._spool.queue}/{suspect.file}"):
+            why = f"{suspect.file}: alien_work_queue died ({suspect.how}) while it took this file up"
+            intake.set_aside(self._spool, Damaged(suspect.file, why))
+        self._in_hand.settled()
 
     def lost_engine(self, error: Exception) -> None:
         """The engine has gone, or the database refused a turn: begin anew from what is on the disk."""
@@ -140,6 +161,7 @@ class Master:
                     " start alien_work_queue again to see them end"
                 )
             self._engine.close()
+        self._in_hand.close()
         self._evaluators.close()
         self._returns.close()
         self._leftovers.close()
@@ -193,7 +215,8 @@ class Master:
         self._jobs.postponed.drop(postponed)
         events = [*postponed, *self._returns.ready(self._heard(self._engine.receive()))]
         names = self._look()
-        found = intake.read(self._spool, names, self._db, self._owner) if names else []
+        found = intake.read(self._spool, names, self._db, self._owner, self._in_hand.task_file) if names else []
+        self._in_hand.nothing()
         crash.point("claim.read", found)
         verdicts = self._rounds.slice(now)
         room = self._room()
@@ -264,6 +287,7 @@ class Master:
     def _look_anew(self, care: mishaps.Care | None = None) -> None:
         """Forget what we think of the jobs for what the database says."""
         self._jobs = Jobs(self._db, self._spool, self._settings, (self._owner, self._host), self._evaluators, care)
+        self._jobs.in_hand = self._in_hand
 
     def _transact(self, work: Callable[[], None]) -> None:
         """Durably; when one job or task file breaks it in a way that nobody foresaw, again, without that one."""
@@ -326,11 +350,13 @@ class Master:
             if isinstance(one, Damaged):
                 damaged.append(one)
                 continue
+            self._in_hand.task_file(one.name)
             problem = self._jobs.take_up(one.task, now)
             if problem:
                 damaged.append(Damaged(one.name, f"{one.name}: internal error of alien_work_queue: {problem}"))
             else:
                 taken.append(one.name)
+        self._in_hand.nothing()
         self._db.take(taken)
         return taken, damaged
 

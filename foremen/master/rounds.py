@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from foremen.master import mishaps, policy
 from foremen.master.evaluators import Deferred, Evaluators, NotYet
+from foremen.master.in_hand import InHand
 from foremen.master.policy import Verdict
-from spool import job
+from spool import crash, job
 from spool.database import Database
 from spool.settings import Settings
 from spool.view import JobRecord
@@ -34,6 +35,7 @@ class Rounds:
         errors: mishaps.Mishaps,
         evaluators: Evaluators | None = None,
     ) -> None:
+        self.in_hand: InHand | None = None
         self._evaluators = evaluators
         self._deferred: Deferred[tuple[int, int]] = Deferred(evaluators)
         self._mishaps = errors
@@ -74,9 +76,18 @@ class Rounds:
             verdict = self._verdict(JobRecord(cluster, proc, status, text), now)
             if verdict.action != policy.KEEP:
                 (self._ending if status in (job.RUNNING, job.SUSPENDED) else found).append((cluster, proc, verdict))
+        self._put_down()
         if self._ending:
             self._finish()
         return found
+
+    def leave_alone(self, key: tuple[int, int]) -> None:
+        """This master asks the job's policy no more: an earlier one died of it."""
+        self._left.add(key)
+
+    def _put_down(self) -> None:
+        if self.in_hand is not None:
+            self.in_hand.nothing()
 
     def _begin(self, now: float) -> None:
         self._next = now + self._settings.policy_interval
@@ -92,6 +103,7 @@ class Rounds:
             self._running += runs
             if verdict.action != policy.KEEP:
                 (self._ending if runs else found).append((cluster, proc, verdict))
+        self._put_down()
         if len(rows) == _SLICE:
             self._at = rows[-1][:2]
         else:
@@ -103,6 +115,9 @@ class Rounds:
         key = (record.cluster, record.proc)
         if key in self._left:
             return Verdict(policy.KEEP)
+        if self.in_hand is not None:
+            self.in_hand.job(key, "the policy of")
+        crash.point("policy.judging", record.cluster)
         try:
             return policy.periodic(record, now, self._evaluators)
         except NotYet as error:

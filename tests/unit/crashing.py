@@ -43,12 +43,16 @@ queue {count}
 class Site:
     """One spool; ``wait`` keeps a master going: the n-th one dies at the n-th of ``points``, those after them live."""
 
+    master_code = "import sys; from foremen.master.cli import main; sys.exit(main())"
+    fatal: tuple[int, ...] = ()
+    """Other statuses that a master may end with."""
+
     def __init__(self, spool: Spool, work: Path, points: tuple[str, ...]) -> None:
         self.spool, self.work, self.points = spool, work, points
         self.deaths = 0
         self.ledger, self.go, self.agent = work / "ledger", work / "go", work / "agent"
         self._env = {name: value for name, value in os.environ.items() if not name.startswith(("AWQ_", "WQ_"))}
-        self._env.update(AWQ_WORKDIR=spool.root, HOME=str(work), PYTHONPATH=str(ROOT))
+        self._env.update(AWQ_WORKDIR=spool.root, HOME=str(work), PYTHONPATH=str(ROOT), AWQ_POLICY_INTERVAL="1")
         self._log = (work / "master.log").open("ab")
         self._engine = self._start([sys.executable, "-m", "foremen.engine.fake", spool.root])
         self._until(lambda: os.path.exists(spool.engine_socket))
@@ -61,8 +65,7 @@ class Site:
 
     def _start_master(self) -> subprocess.Popen[bytes]:
         at = self.points[self.deaths] if self.deaths < len(self.points) else ""
-        code = "import sys; from foremen.master.cli import main; sys.exit(main())"
-        return self._start([sys.executable, "-c", code, "--port", "0"], AWQ_CRASH_AT=at)
+        return self._start([sys.executable, "-c", self.master_code, "--port", "0"], AWQ_CRASH_AT=at)
 
     def close(self) -> None:
         """End what still lives, orderly; the engine goes with the master."""
@@ -103,7 +106,7 @@ class Site:
     def _keep(self) -> bool:
         status = self._master.poll()
         if status is not None:
-            assert status == STATUS, f"a master ended with {status}:\n{self.log}"
+            assert status in (STATUS, *self.fatal), f"a master ended with {status}:\n{self.log}"
             self.deaths += 1
             self._master = self._start_master()
         return True
@@ -167,6 +170,13 @@ class Site:
                 return {f"{row.cluster}.{row.proc}": row.status for row in rows if row}
         except SpoolError:
             return {}
+
+    def ad(self, cluster: int, proc: int = 0) -> dict[str, str]:
+        """The ad of a job in the queue."""
+        with self._database() as database:
+            row = database.job(cluster, proc)
+        assert row is not None
+        return ads.load((row.cluster_ad + row.ad + row.state).split("\n"))
 
     def given(self) -> int:
         """How many attempts the engine has."""

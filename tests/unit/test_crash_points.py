@@ -93,6 +93,29 @@ def damaged_file(site: Site) -> None:
     assert sorted(os.listdir(site.spool.rejected)) == ["0000000900-1.submit", "0000000900-1.submit.reason"]
 
 
+def pilots_looked_at(site: Site) -> None:
+    """One master dies while it asks a job's policy, as kill -9 might have it: nobody blames the job."""
+    cluster = site.submit(arguments=str(site.go))
+    site.wait(lambda: site.deaths and site.jobs().get(f"{cluster}.0") == RUNNING)
+    site.go.touch()
+    site.wait(site.history)
+    assert [status for _job, status in site.history()] == [COMPLETED]
+
+
+def poison(site: Site) -> None:
+    """Two masters die at the policy of one job: the third one holds it, and goes on with the others."""
+    cluster = site.submit(arguments=str(site.go))
+    job = f"{cluster}.0"
+    site.wait(lambda: site.jobs().get(job) == HELD)
+    assert site.deaths == 2
+    assert "alien_work_queue died (killed, twice in a row) at the policy of" in site.ad(cluster)["HoldReason"]
+    later = site.submit()
+    site.wait(site.history)
+    site.act("rm", cluster)
+    site.wait(lambda: len(site.history()) == 2)
+    assert site.starts(f"{later}.0", "end") == 1
+
+
 MASTER: list[tuple[str, Callable[[Site], None]]] = [
     ("claim.read", pilots),
     ("claim.uncommitted", pilots),
@@ -139,6 +162,8 @@ MASTER: list[tuple[str, Callable[[Site], None]]] = [
     ("result.committed", hold_and_release),
     ("engine.untold:2 engine.reconciled", hold_and_release),
     ("stop.committed", stop),
+    ("policy.judging", pilots_looked_at),
+    ("policy.judging policy.judging", poison),
     ("old.copied", older_form),
     ("old.claimed", older_form),
     ("rejected.explained", damaged_file),
