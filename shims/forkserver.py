@@ -17,7 +17,6 @@ import importlib
 import io
 import locale
 import os
-import pkgutil
 import resource
 import select
 import signal
@@ -28,13 +27,11 @@ import time
 import traceback
 from typing import NamedTuple, NoReturn, Optional
 
-import shims
-import spool
-from shims import process
+from shims import forkmodules, forkpeer, forkwatch, process
 from spool.errors import AwqError
 from spool.folder import open_spool
 from spool.private import no_core
-from spool.sockets import listen, peer
+from spool.sockets import listen
 
 COMMANDS = (
     "condor_submit", "condor_q", "condor_rm", "condor_hold", "condor_release", "condor_history", "condor_status",
@@ -43,29 +40,22 @@ COMMANDS = (
 )  # fmt: skip
 """The commands that it runs: those that neither wait for jobs nor run other commands."""
 
-_LIBRARIES = ("classad2", "sqlite3", "pwd", "re", "glob")  # what commands load when they come to need it
-_LEFT_OUT = (
-    "shims.forkserver",
-    "shims.submitting",  # it loads threading, whose look at itself after a fork would cost every child half a millisecond
-)
-_LIMITS = 16  # of setrlimit(2)
-_HEADER = struct.Struct(f"=8s4Ii4x{2 * _LIMITS}q")  # launcher.c: struct header
-_MAGIC = b"awqfork1"
+_HEADER = struct.Struct("=8s4I")  # launcher.c: struct header
+_MAGIC = b"awqfork2"
 _NUMBER = struct.Struct("=i")
 _PATIENCE = 10.0  # s, for a client that does not go on
 _MOST = 1 << 23  # bytes; execve(2) takes less
 _BACKLOG = 1024
+_CHILDREN = "100"  # at a time, unless the master says otherwise (AWQ_COMMANDS)
 _GARBAGE = 50_000  # objects
 _STREAMS = 3
-_RIGHTS = (b"Uid:", b"Gid:", b"Groups:", b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:")
 _SIGNALS = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCHLD,
 )  # fmt: skip
-_NAMESPACES = ("mnt", "pid", "user", "net", "uts")
 
 
 class Unlike(Exception):
-    """The client is something that no child can become: it runs the command itself."""
+    """The client is something that no child can become: it runs the command itself. ``args[0]``, if there is one, says why."""
 
 
 class Request(NamedTuple):
@@ -76,36 +66,27 @@ class Request(NamedTuple):
     words: list[str]
     environment: dict[bytes, bytes]
     mask: int
-    nice: int
-    limits: list[tuple[int, int]]
-
-
-class Being(NamedTuple):
-    """What a process is, and a child of ours cannot become: rights, namespaces, root folder, whether its system calls are filtered."""
-
-    rights: list[bytes]
-    namespaces: list[str]
-    root: tuple[int, int]
-    filtered: bool
 
 
 def main(argv: list[str]) -> int:
-    """Serve a spool's commands until stdin ends."""
-    root, prefix = argv
+    """Serve a spool's commands until stdin ends: SPOOL PREFIX, and how many children there may be at a time."""
+    root, prefix, most = (*argv, _CHILDREN)[:3]
     no_core(hard=False)
+    forkpeer.leave_session()
     version = _version(prefix)
     if version is None:
         return 0
     _load()
     try:
-        path = open_spool(root).commands_socket
+        folder = open_spool(root)
+        path = folder.commands_socket
         listener = listen(*os.path.split(path), _BACKLOG)
     except (AwqError, OSError) as error:
         print(f"fork server: {error}", file=sys.stderr)
         return 1
     ours = os.lstat(path)
     try:
-        _listen(listener, prefix, version)
+        Server(listener, prefix, version, forkwatch.Watch(int(most), folder.commands_state)).run()
     finally:
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(ours, os.lstat(path)):  # not that of the next one
@@ -113,22 +94,44 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _listen(listener: socket.socket, prefix: str, version: tuple[int, int]) -> None:
+class Server:
     """A child for everyone who comes, until there is a reason to end."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended: they tell their client
-    ours = _being("self")
-    while True:
-        ready, _, _ = select.select([sys.stdin, listener], [], [])
-        if sys.stdin in ready or _version(prefix) != version:
-            return
+
+    def __init__(self, listener: socket.socket, prefix: str, version: tuple[int, int], watch: forkwatch.Watch) -> None:
+        self._listener, self._prefix, self._version, self._watch = listener, prefix, version, watch
+        self._ours = None if forkpeer.has_secure_bits() else forkpeer.own()
+
+    def run(self) -> None:
+        """Until stdin ends, or the installation has changed."""
+        while True:
+            ready, _, _ = select.select([sys.stdin, self._listener, self._watch], [], [], self._watch.patience)
+            self._watch.look()
+            if sys.stdin in ready or (self._listener in ready and _version(self._prefix) != self._version):
+                self._watch.close()
+                return
+            if self._listener in ready:
+                self._accept()
+
+    def _accept(self) -> None:
         try:
-            connection, _ = listener.accept()
+            connection, _ = self._listener.accept()
         except ConnectionError:
-            continue
+            return
         with connection:
-            if _forked() == 0:
-                listener.close()
-                _serve(connection, prefix, ours)
+            if self._watch.full():
+                return  # hung up at once: the launcher runs the command
+            try:
+                peer = forkpeer.hold(connection)
+            except OSError:
+                return
+            child = _forked()
+            if child == 0:
+                self._listener.close()
+                _serve(connection, peer, self._prefix, self._ours, self._watch)
+            if child > 0:
+                self._watch.add(child, peer)
+            else:
+                peer.close()
 
 
 def _forked() -> int:
@@ -142,12 +145,7 @@ def _forked() -> int:
 
 def _load() -> None:
     """Everything that a command may load, and nothing of it in the way of a child's garbage collector, which most are over before."""
-    for package in (shims, spool):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            name = found.name.rpartition(".")[2]
-            if name in COMMANDS or not (name.startswith("condor_") or found.name in _LEFT_OUT):
-                importlib.import_module(found.name)
-    for name in _LIBRARIES:
+    for name in (*forkmodules.MODULES, *forkmodules.LIBRARIES):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
@@ -166,9 +164,11 @@ def _version(prefix: str) -> Optional[tuple[int, int]]:
 # --- a child -------------------------------------------------------------------------------------------------------------------
 
 
-def _serve(connection: socket.socket, prefix: str, ours: Being) -> NoReturn:
+def _serve(
+    connection: socket.socket, peer: forkpeer.Peer, prefix: str, ours: Optional[forkpeer.Being], watch: forkwatch.Watch
+) -> NoReturn:
     """Become the client of a connection, run its command, tell how it ended."""
-    name = _agreed(connection, prefix, ours)
+    name = _agreed(connection, peer, prefix, ours, watch)
     if not name:
         os._exit(0)
     try:
@@ -183,7 +183,9 @@ def _serve(connection: socket.socket, prefix: str, ours: Being) -> NoReturn:
     os._exit(0)
 
 
-def _agreed(connection: socket.socket, prefix: str, ours: Being) -> str:
+def _agreed(
+    connection: socket.socket, peer: forkpeer.Peer, prefix: str, ours: Optional[forkpeer.Being], watch: forkwatch.Watch
+) -> str:
     """The command's name, when client and child agree that it is the child that runs it; "" when not: nothing has been done."""
     try:
         connection.settimeout(_PATIENCE)
@@ -192,13 +194,21 @@ def _agreed(connection: socket.socket, prefix: str, ours: Being) -> str:
         os.setsid()
         connection.sendall(_NUMBER.pack(os.getpid()))
         request, descriptors = _received(connection)
-        _check(connection, request, prefix, ours)
-        _become(request, descriptors)
+        limits = _check(request, peer, prefix, ours)
+        _become(request, descriptors, forkpeer.niceness(peer.pid), limits)
+        peer.check()  # all that was read was the client's
         connection.sendall(b"r")
         if connection.recv(1) != b"g":
-            return ""
+            raise Unlike("silence")
         _end_with(connection)
-    except (Unlike, ConnectionError, TimeoutError, KeyboardInterrupt):
+        connection.sendall(b"b")  # begun: who does not read this runs the command itself
+        watch.tell(forkwatch.SERVED)
+        watch.leave(peer)
+    except Unlike as error:
+        watch.tell(str(error))
+        return ""
+    except (ConnectionError, TimeoutError, KeyboardInterrupt):
+        watch.tell("silence")
         return ""
     except BaseException:  # noqa: BLE001 - told; the launcher runs the command
         traceback.print_exc()
@@ -210,7 +220,7 @@ def _received(connection: socket.socket) -> tuple[Request, list[int]]:
     """The request and the descriptors that came with it: the streams, then the working folder."""
     data, descriptors, flags, _ = socket.recv_fds(connection, _HEADER.size, _STREAMS + 1)
     data += _exactly(connection, _HEADER.size - len(data))
-    magic, size, arguments, variables, mask, nice, *limits = _HEADER.unpack(data)
+    magic, size, arguments, variables, mask = _HEADER.unpack(data)
     if magic != _MAGIC or size > _MOST or flags & socket.MSG_CTRUNC or len(descriptors) != _STREAMS + 1:
         raise Unlike
     prefix, name, *rest = _exactly(connection, size).split(b"\0")
@@ -219,7 +229,7 @@ def _received(connection: socket.socket) -> tuple[Request, list[int]]:
     environment = [entry.partition(b"=") for entry in rest[arguments:-1]]
     request = Request(
         os.fsdecode(prefix), os.fsdecode(name), [os.fsdecode(word) for word in rest[:arguments]],
-        {key: value for key, equals, value in environment if key and equals}, mask, nice, list(zip(limits[::2], limits[1::2])),
+        {key: value for key, equals, value in environment if key and equals}, mask,
     )  # fmt: skip
     return request, list(descriptors)
 
@@ -234,35 +244,25 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def _check(connection: socket.socket, request: Request, prefix: str, ours: Being) -> None:
-    """Unlike, for a client that is more or less than what this process can be."""
-    client, _ = peer(connection)
+def _check(request: Request, peer: forkpeer.Peer, prefix: str, ours: Optional[forkpeer.Being]) -> list[tuple[int, int]]:
+    """The client's limits. Unlike, for one that is more or less than what this process can be."""
     if request.name not in COMMANDS or request.prefix != prefix:
-        raise Unlike
-    if request.nice < os.getpriority(os.PRIO_PROCESS, 0):
-        raise Unlike
+        raise Unlike("another installation")
+    if ours is None:
+        raise Unlike("securebits")
     try:
-        theirs = _being(client)
+        if forkpeer.niceness(peer.pid) < os.getpriority(os.PRIO_PROCESS, 0):
+            raise Unlike("niceness")
+        different = forkpeer.difference(forkpeer.being(peer.pid, peer.folder), ours)
+        limits = forkpeer.limits(peer.pid)
     except OSError:
-        raise Unlike from None
-    if theirs._replace(filtered=ours.filtered) != ours or (theirs.filtered and not ours.filtered):
-        raise Unlike
+        raise Unlike("a client that cannot be seen") from None
+    if different:
+        raise Unlike(different)
+    return limits
 
 
-def _being(process: int | str) -> Being:
-    """What a process is. OSError."""
-    with open(f"/proc/{process}/status", "rb", 0) as file:
-        lines = file.read().split(b"\n")
-    root = os.stat(f"/proc/{process}/root")
-    return Being(
-        [line for line in lines if line.startswith(_RIGHTS)],
-        [os.readlink(f"/proc/{process}/ns/{name}") for name in _NAMESPACES],
-        (root.st_dev, root.st_ino),
-        b"Seccomp:\t0" not in lines,
-    )
-
-
-def _become(request: Request, descriptors: list[int]) -> None:
+def _become(request: Request, descriptors: list[int], nice: int, limits: list[tuple[int, int]]) -> None:
     """Take over all that the client is. OSError, Unlike: this process is of no use any more."""
     for name in _SIGNALS:  # whatever they are to our master; what the client ignores is not passed on to us
         signal.signal(name, signal.default_int_handler if name == signal.SIGINT else signal.SIG_DFL)
@@ -274,8 +274,8 @@ def _become(request: Request, descriptors: list[int]) -> None:
     *streams, folder = descriptors
     os.fchdir(folder)
     os.umask(request.mask)
-    os.setpriority(os.PRIO_PROCESS, 0, request.nice)
-    for number, (soft, hard) in enumerate(request.limits):
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+    for number, (soft, hard) in enumerate(limits):
         _limit(number, soft, hard)
     for stream, descriptor in enumerate(streams):
         os.dup2(descriptor, stream)
@@ -288,9 +288,11 @@ def _become(request: Request, descriptors: list[int]) -> None:
 
 
 def _limit(number: int, soft: int, hard: int) -> None:
-    """A limit of the client's; one that is higher than ours stays ours."""
+    """A limit of the client's. A hard limit above ours stays ours; Unlike, when what counts, the soft one, cannot be."""
     ours = resource.getrlimit(number)
-    wanted = (_lower(soft, ours[1]), _lower(hard, ours[1]))
+    if _lower(soft, ours[1]) != soft:
+        raise Unlike("limits")
+    wanted = (soft, _lower(hard, ours[1]))
     if wanted != ours:
         resource.setrlimit(number, wanted)
 

@@ -18,9 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,8 +33,6 @@ enum { STREAMS = 3, PATIENCE = 2 /* s; until the server's child is ready */ };
 struct header { /* forkserver.py: _HEADER */
 	char magic[8];
 	uint32_t bytes, arguments, variables, mask;
-	int32_t nice, unused;
-	uint64_t limits[RLIM_NLIMITS][2];
 };
 
 static volatile sig_atomic_t child, forwarded;
@@ -80,6 +79,21 @@ static int switched_off(const char *value)
 	return 0;
 }
 
+/* Whether our session keyring has keys (tickets, tokens) beside the user's own: no child would find them. */
+static int has_keys(void)
+{
+	enum { GET_ID = 0, READ = 11, SESSION = -3, USER = -4, USER_SESSION = -5 };
+	int32_t keys[64];
+	long user = syscall(SYS_keyctl, GET_ID, USER, 0), shared = syscall(SYS_keyctl, GET_ID, USER_SESSION, 0);
+	long size = syscall(SYS_keyctl, READ, SESSION, keys, sizeof keys);
+	if (size < 0) return 0; /* this kernel has no keys for us */
+	if (size > (long)sizeof keys) return 1;
+	for (long i = 0; i < size / (long)sizeof *keys; i++) {
+		if (keys[i] != user && keys[i] != shared) return 1;
+	}
+	return 0;
+}
+
 /* Whether the command means the same elsewhere: no terminal, no closed stream, no descriptor of ours by its name. */
 static int can_go(char **words)
 {
@@ -89,6 +103,7 @@ static int can_go(char **words)
 	for (; *words; words++) {
 		if (strstr(*words, "/dev/fd") || strstr(*words, "/proc/")) return 0;
 	}
+	if (prctl(PR_GET_SECUREBITS) > 0 || has_keys()) return 0;
 	return getuid() == geteuid() && getgid() == getegid() && !switched_off(getenv("AWQ_FORKSERVER"));
 }
 
@@ -128,18 +143,11 @@ static size_t size_of(char **texts, uint32_t *count)
 /* The header and the strings, in one piece; 0 when there is no room. */
 static char *message(const char *name, char **words, struct header *head)
 {
-	memcpy(head->magic, "awqfork1", sizeof head->magic);
+	memcpy(head->magic, "awqfork2", sizeof head->magic);
 	size_t size = size_of(words, &head->arguments) + size_of(environ, &head->variables) + strlen(prefix) + strlen(name) + 2;
 	head->bytes = (uint32_t)size;
 	head->mask = umask(0);
 	umask(head->mask);
-	head->nice = getpriority(PRIO_PROCESS, 0);
-	for (int i = 0; i < RLIM_NLIMITS; i++) {
-		struct rlimit limit;
-		if (getrlimit(i, &limit)) return 0;
-		head->limits[i][0] = limit.rlim_cur;
-		head->limits[i][1] = limit.rlim_max;
-	}
 	char *whole = malloc(sizeof *head + size);
 	if (!whole) return 0;
 	memcpy(whole, head, sizeof *head);
@@ -201,15 +209,20 @@ static int agree(int fd, const char *name, char **words)
 	if (!hand_over(fd, name, words) || recv(fd, &ready, 1, 0) != 1) return 0;
 	child = number;
 	forward_signals();
-	return send(fd, "g", 1, MSG_NOSIGNAL) == 1 || forwarded; /* after a signal the command is not begun anew */
+	if (send(fd, "g", 1, MSG_NOSIGNAL) != 1) return forwarded; /* after a signal the command is not begun anew */
+	/* The child says that it begins. If it ends without a word it has done nothing: it waited too long for us, or was killed. */
+	struct timeval for_ever = {0};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof for_ever);
+	ssize_t got;
+	do got = recv(fd, &ready, 1, 0);
+	while (got < 0 && errno == EINTR);
+	return got == 1 || forwarded;
 }
 
 /* As the child ended: with its exit status, or by the signal that must have ended it. */
 static void end_alike(int fd)
 {
-	struct timeval for_ever = {0};
 	int32_t status;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof for_ever);
 	ssize_t got;
 	do got = recv(fd, &status, sizeof status, MSG_WAITALL);
 	while (got < 0 && errno == EINTR);

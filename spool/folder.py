@@ -95,6 +95,11 @@ class Spool:
         return f"{self.root}/commands.sock"
 
     @property
+    def commands_state(self) -> str:
+        """How many clients the fork server has served, and why it left others alone."""
+        return f"{self.root}/stat/commands"
+
+    @property
     def engine_port(self) -> str:
         """A file with the Work Queue port that the engine listens on."""
         return f"{self.root}/engine.port"

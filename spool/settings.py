@@ -41,6 +41,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("AWQ_EVALUATION_MEMORY", "evaluation_memory", "count", "256", "MB that it may take"),
     ("AWQ_SHARED_FILESYSTEM", "shared_filesystem", "flag", "0", "1: the nodes see the users' folders, and IF_NEEDED jobs run there"),
     ("AWQ_FORKSERVER", "forkserver", "flag", "1", "0: condor_* commands never run in the master's fork server, each starts a Python"),
+    ("AWQ_COMMANDS", "commands", "count", "100", "condor_* commands that the fork server runs at a time; more start by themselves"),
     ("WQ_MASTER", "master", "text", "127.0.0.1:9094", "host:port of the master, for foremen"),
     ("WQ_FOREMEN", "foremen_host", "text", "127.0.0.1", "host of the foremen, for workers; several separated by blanks or commas"),
     ("WQ_NUM_FOREMEN", "num_foremen", "count", "2", "how many foremen"),
@@ -98,6 +99,7 @@ class Settings:
     evaluation_memory: int
     shared_filesystem: bool
     forkserver: bool
+    commands: int
     master: str
     foremen_host: str
     num_foremen: int

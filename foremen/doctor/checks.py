@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from foremen.doctor.facts import Facts, Folder
+from foremen.doctor.facts import Facts, Folder, Master
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
@@ -302,14 +302,23 @@ def master(facts: Facts) -> Iterator[Finding]:
                 "Look into engine.log in the spool: the master starts one as soon as it can.",
             )
         if has.served is not None:
-            yield _unless_ok(Finding("fork server", OK if has.served else WARN,
-                                     "it starts condor_* commands" if has.served else "none: each condor_* command starts a Python",
-                                     "Look into the master's log; without launchers in PREFIX/bin: scripts/install says why."))  # fmt: skip
+            yield _fork_server(has)
     if has.rejected:
         yield Finding("rejected", WARN, f"{has.rejected} task files were refused",
                       f"Read the reasons in {facts.spool.path}/rejected, then remove the files.")  # fmt: skip
     else:
         yield Finding("rejected", OK, "no task file was refused")
+
+
+def _fork_server(has: Master) -> Finding:
+    """Whether condor_* commands start fast."""
+    if not has.served:
+        return Finding("fork server", WARN, "none: each condor_* command starts a Python",
+                       "Look into the master's log; without launchers in PREFIX/bin: scripts/install says why.")  # fmt: skip
+    if has.left_alone:
+        return Finding("fork server", WARN, f"most condor_* commands start a Python: {has.left_alone}",
+                       "Start the master as its users are: without nice, limits or confinement that they do not have.")  # fmt: skip
+    return Finding("fork server", OK, "it starts condor_* commands")
 
 
 def _unless_ok(finding: Finding) -> Finding:

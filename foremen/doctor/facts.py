@@ -105,6 +105,7 @@ class Master:
     engine_lives: bool = True
     rejected: int = 0
     served: Optional[bool] = True  # whether the commands' fork server listens; None: it is switched off
+    left_alone: str = ""  # why it runs fewer commands than start by themselves
 
 
 @dataclass(frozen=True)

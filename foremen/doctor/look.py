@@ -22,6 +22,7 @@ from foremen.launch import proc
 from foremen.launch.control import Control
 from foremen.launch.folder import Place, check_private
 from foremen.launch.processes import System
+from foremen.master import commands
 from spool import counts
 from spool.errors import AwqError, NotVouched
 from spool.folder import Spool, open_spool
@@ -291,7 +292,9 @@ def _master(spool: Spool, settings: Settings) -> Master:
         rejected = 0
     alive = engine > 0 and os.path.exists(f"/proc/{engine}")
     served = _listens(spool) if settings.forkserver else None
-    return Master(begun, trouble, engine, alive, rejected, served)
+    clients = commands.clients(spool)
+    left_alone = clients.why if served and clients.alone > clients.served else ""
+    return Master(begun, trouble, engine, alive, rejected, served, left_alone)
 
 
 def _listens(spool: Spool) -> bool:

@@ -98,6 +98,9 @@ def status(chosen: Settings, as_json: bool) -> None:
         "jobs: "
         + ", ".join([f"{found.of(key)} {name}" for key, name in STATUS_NAMES.items() if key in found.by_status])
     )
+    clients = commands.clients(spool)
+    if clients.alone:
+        print(f"commands: {clients.served} by the fork server, {clients.alone} slower by themselves: {clients.why}")
     for host, (row, at) in sorted(nodes.read(spool, time.time()).items()):
         last = time.strftime("%H:%M:%S", time.localtime(at))
         print(f"node {host}: {row} pilots in a row failed at once, the last at {last}: it takes none for a while")
@@ -200,7 +203,7 @@ def _engines(spool: Spool, chosen: Settings) -> Callable[[], EngineClient]:
 def _work(spool: Spool, chosen: Settings, asked: list[int], stop_pilots: bool) -> None:
     doors = Doors(_engines(spool, chosen), time.time, _say)
     master = Master(spool, chosen, doors, getpass.getuser(), socket.gethostname())
-    served = commands.Commands(commands.command_of(spool) if chosen.forkserver else [], _say)
+    served = commands.Commands(commands.command_of(spool, chosen.commands) if chosen.forkserver else [], _say)
     record_crashes(spool)
     master.begin()
     _say(f"master {os.getpid()} takes jobs from {spool.root}")

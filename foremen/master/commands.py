@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Optional
+from typing import NamedTuple, Optional
 
+from spool import ad as ads
 from spool.folder import Spool
 
 _INTERVAL = 1.0  # s between two looks
@@ -22,12 +23,15 @@ _LAST_BREATH = 5.0  # s
 Starter = Callable[[Sequence[str]], "subprocess.Popen[bytes]"]
 
 
-def command_of(spool: Spool) -> list[str]:
-    """What starts the fork server of this installation; empty where it has no launchers (``scripts/install`` makes them)."""
+def command_of(spool: Spool, most: int) -> list[str]:
+    """What starts the fork server of this installation; empty where it has no launchers (``scripts/install`` makes them).
+
+    ``most``: how many commands it may run at a time.
+    """
     prefix = os.path.realpath(os.path.dirname(os.path.dirname(sys.prefix)))
     if not os.path.isdir(f"{prefix}/lib/commands"):
         return []
-    return [sys.executable, "-X", "utf8", "-I", "-m", "shims.forkserver", spool.root, prefix]
+    return [sys.executable, "-X", "utf8", "-I", "-m", "shims.forkserver", spool.root, prefix, str(most)]
 
 
 def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -38,6 +42,24 @@ def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={}, cwd="/", start_new_session=True
     )
+
+
+class Clients(NamedTuple):
+    """How many commands the fork server has run, how many it left alone, and why those."""
+
+    served: int = 0
+    alone: int = 0
+    why: str = ""
+
+
+def clients(spool: Spool) -> Clients:
+    """As the fork server wrote it (``shims.forkwatch``); zeros when there is nothing that can be read."""
+    try:
+        with open(spool.commands_state, encoding="utf-8") as file:
+            ad = ads.load(file.read().split("\n"))
+    except (OSError, ValueError):
+        return Clients()
+    return Clients(ads.number(ad.get("Served")), ads.number(ad.get("Alone")), ads.string(ad.get("Why")))
 
 
 class Commands:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine_rig as rig
 
+from spool import ad as ads
 from spool.folder import Spool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +119,13 @@ class Site:
         """What the server wrote."""
         self.log.seek(0)
         return self.log.read().decode()
+
+    def state_with(self, name: str, value: str) -> dict[str, str]:
+        """What the server says of its clients, when this is so."""
+        path = Path(self.spool.commands_state)
+        read = lambda: ads.load(path.read_text().split("\n")) if path.exists() else {}  # noqa: E731
+        rig.until(lambda: name in read() and value == read()[name], f"{name} = {value}")
+        return read()
 
     def environment(self, **more: str) -> dict[str, str]:
         """What a command is started with."""

@@ -66,6 +66,7 @@ SICK = [
     ("master", FAIL, {"master": Master(trouble="the master is not running")}),
     ("engine", FAIL, {"master": Master(engine_lives=False)}),
     ("fork server", WARN, {"master": Master(served=False)}),
+    ("fork server", WARN, {"master": Master(left_alone="niceness (5)")}),
     ("rejected", WARN, {"master": Master(rejected=3)}),
 ]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pty
 import resource
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -22,7 +25,7 @@ import engine_rig as rig
 from forkserving import ALONE, ROOT, SERVED, Site, alike
 
 from foremen import compiling
-from shims import forkserver
+from shims import forkmodules, forkpeer, forkserver
 from spool.folder import Spool
 
 
@@ -434,3 +437,164 @@ def test_a_submission_is_made_once(site: Site) -> None:
     assert said == sorted(f"{cluster}.0 - {cluster}.1\n" for cluster in range(1, 41))
     assert len(os.listdir(site.spool.queue)) == 40
     assert site.said() == ""
+
+
+# --- nothing that the client does not have ---------------------------------------------------------------------------
+
+KEY = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.syscall(250, 1, None) > 0  # KEYCTL_JOIN_SESSION_KEYRING
+assert libc.syscall(248, b"user", b"ticket", b"secret", 6, -3) > 0  # add_key, to the session
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("confine", "why"),
+    [
+        (["setpriv", "--no-new-privs"], "no_new_privs"), (["taskset", "1"], "Cpus_allowed"),
+        (["choom", "-n", "500", "--"], "oom_score_adj"),
+        (["setpriv", "--bounding-set=-sys_boot"], "CapPrm"), (["unshare", "--ipc"], "ipc namespace"),
+        (["unshare", "--cgroup"], "cgroup namespace"), (["unshare", "--time", "--fork"], "time namespace"),
+        (["chrt", "--batch", "0"], "scheduling"), (["ionice", "-c3"], "scheduling"), (["setarch", "-R"], "personality"),
+        (["prlimit", "--core=1000000"], "limits"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else words,
+)  # fmt: skip
+def test_a_client_that_is_confined_stays_so(site: Site, confine: list[str], why: str) -> None:
+    """Whatever the kernel shows of it and a child would not have; the reason is told to the operator."""
+    if why == "limits":
+        site.stop_server()
+        site.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+    command = [*confine, str(site.prefix / "bin/condor_probe")]
+    done = subprocess.run(command, env=site.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(site.sign.read_text())["way"] == str(site.prefix / "lib/commands/condor_probe")
+    state = site.state_with("Alone", "1")
+    assert state["Why"] == f'"{why} (1)"'
+    assert why in site.said()
+    assert site.way() == SERVED
+
+
+def test_a_client_with_tickets_in_its_session_keyring_keeps_them(site: Site) -> None:
+    """No child would find them."""
+    command = [sys.executable, "-c", KEY, str(site.prefix / "bin/condor_probe")]
+    subprocess.run(command, env=site.environment(), stdin=subprocess.DEVNULL, check=True)
+    assert json.loads(site.sign.read_text())["way"] == str(site.prefix / "lib/commands/condor_probe")
+
+
+def test_a_connection_whose_maker_has_gone_is_not_served(tmp_path: Path) -> None:
+    """Whoever holds it now, or has the number of its maker now, is somebody else."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        code = "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); os.fork() or input()"
+        maker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "socket")], stdin=subprocess.PIPE)
+        connection, _ = listener.accept()
+        peer = forkpeer.hold(connection)
+        peer.check()
+        assert peer.pid == maker.pid
+        maker.wait(30)  # its child keeps the connection
+        with pytest.raises(OSError):
+            peer.check()
+        with pytest.raises(OSError):
+            forkpeer.hold(connection)
+        peer.close()
+        assert maker.stdin is not None
+        maker.stdin.close()
+        connection.close()
+
+
+def test_a_master_that_is_nice_says_why_commands_are_slow(site: Site) -> None:
+    """Children cannot be less nice than it is."""
+    site.stop_server()
+    site.start(preexec_fn=lambda: os.nice(5))
+    assert site.way() == ALONE
+    assert site.state_with("Alone", "1")["Why"] == '"niceness (1)"'
+    assert "start by themselves, slower" in site.said()
+
+
+def test_stop_and_go_on(site: Site) -> None:
+    """SIGSTOP of the launcher stops the command, SIGCONT has it go on."""
+    command, number = sleeping(site)
+    command.send_signal(signal.SIGSTOP)
+    rig.until(lambda: state_of(number) == "T", "the command to be stopped")
+    command.send_signal(signal.SIGCONT)
+    rig.until(lambda: state_of(number) == "S", "the command to go on")
+    command.kill()
+    command.communicate()
+
+
+def state_of(pid: int) -> str:
+    """As ps shows it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+def test_silent_clients_cost_nobody_an_exit_status(site: Site) -> None:
+    """More of them than there may be children: the others' commands end as ever, by themselves."""
+    silent = []
+    for _ in range(300):
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(site.spool.commands_socket)
+        silent.append(one)
+    commands = [site.popen(env=site.environment(PROBE="exit")) for _ in range(40)]
+    ended = [command.communicate(timeout=60) and command.returncode for command in commands]
+    for one in silent:
+        one.close()
+    assert ended == [5] * 40
+    rig.until(lambda: "AWQ_COMMANDS" in Path(site.spool.commands_state).read_text(), "the reason")
+    rig.until(lambda: site.way() == SERVED, "children to be had again")
+
+
+def test_a_child_that_ends_before_it_begins_has_done_nothing(site: Site) -> None:
+    """The launcher has said go, and hears no answer: it runs the command itself, once."""
+    site.stop_server()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(site.spool.commands_socket)
+        listener.listen()
+        command = site.popen(env=site.environment(PROBE="count"))
+        connection, _ = listener.accept()
+        connection.sendall(struct.pack("=i", 1 << 22))
+        connection.recv(1 << 20)
+        connection.sendall(b"r")
+        while connection.recv(1 << 20) != b"g":
+            pass
+        connection.close()
+        assert command.wait(60) == 0
+    assert site.sign.read_text() == "ran\n"
+
+
+def test_the_list_of_modules_is_what_the_commands_import() -> None:
+    """At once or later; nothing else is loaded, and nothing is missing."""
+    wanted: set[str] = set()
+    waiting = [f"shims.{name}" for name in forkserver.COMMANDS]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += _imports(_source(name))
+    packages = {name for name in wanted if _source(name).name == "__init__.py"}
+    assert sorted(wanted - packages) == sorted(forkmodules.MODULES)
+
+
+def _source(name: str) -> Path:
+    path = ROOT / name.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules of ours that a file imports anywhere, but for its annotations."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *[f"{node.module}.{alias.name}" for alias in node.names]}
+        waiting += ast.iter_child_nodes(node)
+    return {name for name in found if name.partition(".")[0] in ("shims", "spool") and _source(name).exists()}

@@ -87,7 +87,7 @@ def test_one_that_cannot_be_started() -> None:
 
 def test_none_where_there_are_no_launchers(spool: Spool) -> None:
     """A development tree; or the setting is off."""
-    assert commands.command_of(spool) == []
+    assert commands.command_of(spool, 100) == []
     kept = commands.Commands([], print, lambda _command: pytest.fail("started"))
     kept.look()
     kept.close()
