@@ -6,7 +6,9 @@ The environment says how it behaves:
     LOSES      words: inputs, file, folder (it answers as CCTools 7.14.5 does), all (it says nothing), content, connection
     LINKED     1: it loses nothing when its workspace was made with the link, as CCTools 7.14.5
 
-As a worker it does nothing. What it does not lose it does as the real one: it runs the task's command itself.
+    PROTOCOL   the protocol of Work Queue that it speaks (11 when it is not set)
+
+As a worker it only introduces itself. What it does not lose it does as the real one: it runs the task's command itself.
 """
 
 from __future__ import annotations
@@ -25,20 +27,26 @@ from pathlib import Path
 def main(arguments: list[str]) -> None:
     """Be a foreman, or a worker that waits for its end."""
     if "--foreman" not in arguments:
-        time.sleep(600)
+        Foreman(arguments[arguments.index("-s") + 1], read(arguments), (arguments[-2], int(arguments[-1]))).serve()
+        return
     options = dict(zip(arguments, arguments[1:]))
     with socket.create_server(("127.0.0.1", int(options["--foreman-port"]))) as server:
         if "-Z" in options:
             Path(options["-Z"]).write_text(str(server.getsockname()[1]))
-        Foreman(options["-s"], Path(options["-P"]).read_bytes(), (arguments[-2], int(arguments[-1]))).serve()
+        Foreman(options["-s"], read(arguments), (arguments[-2], int(arguments[-1]))).serve()
         time.sleep(600)  # as one that waits for its manager
+
+
+def read(arguments: list[str]) -> bytes:
+    """The password."""
+    return Path(arguments[arguments.index("-P") + 1]).read_bytes()
 
 
 class Foreman:
     """One connection to a manager."""
 
     def __init__(self, folder: str, password: bytes, manager: tuple[str, int]) -> None:
-        self.loses = set(os.environ["LOSES"].split())
+        self.loses = set(os.environ.get("LOSES", "").split())
         linked = Path(folder, f"worker-{os.getuid()}-{os.getpid()}", "cache").is_symlink()
         if linked and os.environ.get("LINKED") == "1":
             self.loses = set()
@@ -54,7 +62,8 @@ class Foreman:
         if "all" in self.loses:
             time.sleep(600)
         self.authenticate()
-        self.link.sendall(b"workqueue 11 here foreman x86_64 0.0.7\ninfo worker-id x\nalive\n")
+        protocol = os.environ.get("PROTOCOL", "11")
+        self.link.sendall(f"workqueue {protocol} here foreman x86_64 0.0.7\ninfo worker-id x\nalive\n".encode())
         while line := self.heard.readline():
             words = line.split()
             handler = getattr(self, f"on_{words[0].decode()}", None)

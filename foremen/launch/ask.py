@@ -36,7 +36,7 @@ class Answer:
     refused: bool = False
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The other side does not want our password, or has another."""
 
 
@@ -46,14 +46,19 @@ def ask_all(
     """Ask all ``host:port`` at the same time; every one has an answer, if only why there is none."""
     wanted = tuple(dict.fromkeys(addresses))
     try:
-        with open(password_file, "rb") as file:
-            password = file.read(_PASSWORD).partition(b"\0")[0]  # C reads it so
+        password = read_password(password_file)
     except OSError as error:
         return dict.fromkeys(wanted, Answer(f"not asked: cannot read {password_file} ({error.strerror})"))
     if not wanted:
         return {}
     with ThreadPoolExecutor(min(_AT_ONCE, len(wanted)), "ask") as pool:
         return dict(zip(wanted, pool.map(lambda address: ask(address, password, question, seconds), wanted)))
+
+
+def read_password(path: str) -> bytes:
+    """The password in the file, as C reads it. OSError."""
+    with open(path, "rb") as file:
+        return file.read(_PASSWORD).partition(b"\0")[0]
 
 
 def ask(address: str, password: bytes, question: str, seconds: float = SECONDS) -> Answer:
@@ -68,24 +73,29 @@ def ask(address: str, password: bytes, question: str, seconds: float = SECONDS) 
     with link:
         try:
             return _talk(link, password, question)
-        except _RefusedError as error:
+        except RefusedError as error:
             return Answer(str(error))
         except OSError:  # with its timeout, which Python 3.9 has under another name
             return Answer(SILENT)
 
 
+def authenticate(link: socket.socket, heard: Any, password: bytes) -> None:
+    """Prove to each other that both know the password; RefusedError when the other side does not."""
+    key = secrets.token_hex(32).encode()
+    link.sendall(_IDENT + b"\n" + key + b"\n")
+    if _line(heard) != _IDENT:
+        raise RefusedError("is asked with a password and has none")
+    theirs = _line(heard)
+    link.sendall(_proof(password, theirs) + b"\n")
+    same = secrets.compare_digest(_line(heard), _proof(password, key))
+    link.sendall(b"ok\n" if same else b"failure\n")
+    if not same or _line(heard) != b"ok":
+        raise RefusedError("has another password")
+
+
 def _talk(link: socket.socket, password: bytes, question: str) -> Answer:
     with link.makefile("rb") as heard:
-        key = secrets.token_hex(32).encode()
-        link.sendall(_IDENT + b"\n" + key + b"\n")
-        if _line(heard) != _IDENT:
-            raise _RefusedError("is asked with a password and has none")
-        theirs = _line(heard)
-        link.sendall(_proof(password, theirs) + b"\n")
-        same = secrets.compare_digest(_line(heard), _proof(password, key))
-        link.sendall(b"ok\n" if same else b"failure\n")
-        if not same or _line(heard) != b"ok":
-            raise _RefusedError("has another password")
+        authenticate(link, heard, password)
         link.sendall(question.encode() + b"\n")
         return _read(heard.read())
 

@@ -20,6 +20,7 @@ from foremen.launch.folder import Place, Record, lock, read_json, read_record, r
 from foremen.launch.kill import clean
 from foremen.launch.logs import last_words
 from foremen.launch.plan import Plan, plan_foremen, plan_workers
+from foremen.launch.protocols import misfit, spoken_by
 from spool.settings import Settings
 
 Progress = Callable[[int, int], None]
@@ -229,6 +230,7 @@ class _Waiting:
             return len(up), None
         broken = [note for note in notes if not note.startswith(_PATIENT)]
         if broken:
+            self._refuse_misfits([row for row in rows if row not in up])
             raise LaunchError(f"{len(up)} of {self.plan.count} {self.plan.kind} run; the others do not: {broken[0]}")
         if len(up) == len(rows):
             return len(up), self._connected(rows, late)
@@ -259,11 +261,19 @@ class _Waiting:
 
     def _not_let_in(self, rows: list[dict[str, object]]) -> tuple[str, ...]:
         left = [row for row in rows if not row["connected"]]
+        self._refuse_misfits(left)
         said = last_words(self.control.place.slot_log(int(str(left[0]["slot"]))))
         whom = f"the master {self.plan.master}" if self.plan.kind == "foremen" else "their foreman"
         return (
             f"{len(left)} {self.plan.kind} are not let in yet by {whom}: is it up, the password the same? ({said})",
         )
+
+    def _refuse_misfits(self, left: list[dict[str, object]]) -> None:
+        """LaunchError when those that are left out speak another protocol than who should let them in."""
+        speech = spoken_by(self.plan.binary, self.control.place.work)
+        for address in {self.plan.master if self.plan.kind == "foremen" else str(row["foreman"]) for row in left}:
+            if problem := misfit(address, self.plan.password_file, speech):
+                raise LaunchError(f"{len(left)} {self.plan.kind} are not let in: {problem}")
 
     def _up(self, row: dict[str, object]) -> bool:
         if self.plan.kind == "workers":

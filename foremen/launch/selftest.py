@@ -73,7 +73,7 @@ class _Trial:
         """SelfTestError when something of the task is lost, or nobody answers."""
         manager = Manager(self._password, self.seconds)
         try:
-            with _temporary(self.folder) as folder, contextlib.ExitStack() as running:
+            with temporary_folder(self.folder, self._password) as folder, contextlib.ExitStack() as running:
                 self._start(folder, manager.port, running)
                 manager.run(_task())
         except OSError as error:
@@ -84,18 +84,12 @@ class _Trial:
 
     def _start(self, folder: str, port: int, running: contextlib.ExitStack) -> None:
         """A foreman, and as soon as it listens, a worker of it; both end with ``running``."""
-        with open(f"{folder}/password", "w", encoding="ascii") as file:
-            file.write(self._password)
-        for name in ("f", "w"):
-            os.mkdir(f"{folder}/{name}", 0o700)
-        common = ("-P", f"{folder}/password", "--connect-timeout", "10", "--idle-timeout", "30")
         listens, log = f"{folder}/port", f"{folder}/foreman.log"
-        foreman = (*self.mode.options, "--foreman", "--foreman-port", "0", "-Z", listens, *common, "-s", f"{folder}/f")
-        argv = guarded((self.binary, *foreman, "127.0.0.1", str(port)), 0, "127.0.0.1", f"{folder}/password", folder)
+        options = (*self.mode.options, "--foreman", "--foreman-port", "0", "-Z", listens, *_common(folder))
+        foreman = (self.binary, *options, "-s", f"{folder}/f", "127.0.0.1", str(port))
+        argv = guarded(foreman, 0, "127.0.0.1", f"{folder}/password", folder)
         running.enter_context(_process(argv, log, lambda: self.mode.prepare(f"{folder}/f", os.getpid())))
-        size = ("--cores", "1", "--memory", "100", "--disk", "100")
-        worker = ("--single-shot", *size, *common, "-s", f"{folder}/w", "127.0.0.1", self._port(listens, log))
-        running.enter_context(_process((self.binary, *worker), f"{folder}/worker.log", lambda: None))
+        running.enter_context(worker_of(self.binary, folder, self._port(listens, log)))
 
     def _port(self, path: str, log: str) -> str:
         until = time.monotonic() + self.seconds
@@ -125,10 +119,26 @@ def _task() -> Task:
     return Task(command, inputs, outputs, words[0])
 
 
+def _common(folder: str) -> tuple[str, ...]:
+    return ("-P", f"{folder}/password", "--connect-timeout", "10", "--idle-timeout", "30")
+
+
+def worker_of(binary: str, folder: str, port: str) -> contextlib.AbstractContextManager[None]:
+    """A worker of one core that works for who listens at ``port`` of this machine; it ends with the context."""
+    size = ("--cores", "1", "--memory", "100", "--disk", "100")
+    argv = (binary, "--single-shot", *size, *_common(folder), "-s", f"{folder}/w", "127.0.0.1", port)
+    return _process(argv, f"{folder}/worker.log", lambda: None)
+
+
 @contextlib.contextmanager
-def _temporary(parent: str) -> Iterator[str]:
+def temporary_folder(parent: str, password: str) -> Iterator[str]:
+    """A private folder for one test: the password, and folders of a foreman and a worker."""
     folder = tempfile.mkdtemp(prefix="f-test.", dir=parent)
     try:
+        with open(f"{folder}/password", "w", encoding="ascii") as file:
+            file.write(password)
+        for name in ("f", "w"):
+            os.mkdir(f"{folder}/{name}", 0o700)
         yield folder
     finally:
         remove_tree(folder)

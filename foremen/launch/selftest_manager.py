@@ -7,16 +7,15 @@ the manager repeats whatever version the foreman names, so that a new protocol s
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from foremen.launch.ask import RefusedError, authenticate
+
 Tree = Mapping[str, bytes]  # path below the item ("" for the item itself) to content
 
-_IDENT = b"auth password sha1"
 _LONGEST_LINE = 4096
 _TASK = 1
 
@@ -62,22 +61,24 @@ class Manager:
         self._socket.settimeout(seconds)
         self.port: int = self._socket.getsockname()[1]
         self.release = ""
+        self.protocol = 0
 
     def close(self) -> None:
         """Stop listening."""
         self._socket.close()
 
-    def run(self, task: Task) -> None:
-        """Send the task to the first foreman that comes. SelfTestError unless everything comes back."""
+    def run(self, task: Task | None) -> None:
+        """Hear who comes first, and send it the task if there is one. SelfTestError unless everything comes back."""
         try:
             link, _address = self._socket.accept()
             with link:
                 link.settimeout(self._seconds)
                 conversation = _Conversation(link)
                 conversation.authenticate(self._password)
-                self.release = conversation.await_foreman()
-                conversation.send(task)
-                conversation.check(task)
+                self.protocol, self.release = conversation.introduction()
+                if task is not None:
+                    conversation.send(task)
+                    conversation.check(task)
         except OSError as error:  # time-outs are OSErrors
             raise SelfTestError(f"no answer within {self._seconds:.0f} s ({error})") from None
         except ValueError as error:
@@ -92,23 +93,18 @@ class _Conversation:
         self._heard: Any = link.makefile("rb")
 
     def authenticate(self, password: bytes) -> None:
-        """Both sides prove that they know the password (link_auth.c)."""
-        key = secrets.token_hex(32).encode()
-        self._link.sendall(_IDENT + b"\n" + key + b"\n")
-        if self._line() != _IDENT:
-            raise SelfTestError("the foreman does not use its password")
-        self._link.sendall(_proof(password, self._line()) + b"\n")
-        same = secrets.compare_digest(self._line(), _proof(password, key))
-        self._link.sendall(b"ok\n" if same else b"failure\n")
-        if not same or self._line() != b"ok":
-            raise SelfTestError("the foreman does not accept its own password")
+        """Both sides prove that they know the password."""
+        try:
+            authenticate(self._link, self._heard, password)
+        except RefusedError as error:
+            raise SelfTestError(f"the foreman {error}") from None
 
-    def await_foreman(self) -> str:
-        """Wait until the foreman introduces itself; its CCTools release."""
+    def introduction(self) -> tuple[int, str]:
+        """Wait until the foreman or worker introduces itself; its protocol and its CCTools release."""
         for line in self._lines():
             words = line.split()
             if words[0] == b"workqueue":
-                return words[5].decode("ascii", "replace") if len(words) > 5 else "unknown"
+                return int(words[1]), words[5].decode("ascii", "replace") if len(words) > 5 else "unknown"
         raise SelfTestError("the foreman went away")
 
     def send(self, task: Task) -> None:
@@ -190,7 +186,3 @@ def _put(wire: str, tree: Tree) -> Iterator[bytes]:
     for path, content in tree.items():
         yield f"put {path.lstrip('/')} {len(content)} 600\n".encode() + content
     yield b"end\n"
-
-
-def _proof(password: bytes, key: bytes) -> bytes:
-    return hashlib.sha1(password + b" " + key, usedforsecurity=False).hexdigest().encode()
