@@ -6,6 +6,7 @@ event is ``NNN (CLUSTER.PROC.000) DATE TIME TEXT``, details, and a line of three
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from spool.taskfile import Cluster
 
 _END_OF_TIME = 253402300800  # the year 10000
-_TRIES = 20  # of a hundredth of a second each, for the lock
+_PATIENCE = 100  # hundredths of a second to wait for the locks of all logs together
+WAIT, TRY, IGNORE = "wait", "try", "ignore"
 MARK = "AwqLogged"
 """The attribute of a cluster in a task file whose submission ``condor_submit`` itself writes into the logs."""
 
@@ -123,15 +125,20 @@ def address(host: str, port: int) -> str:
     return f"<{host}:{port}?addrs={host}-{port}&alias={host}&noUDP>"
 
 
-def append_each(texts: Sequence[tuple[str, str]]) -> list[tuple[str, OSError]]:
-    """Append (path, text) in their order, a log's in one write; the logs that could not be written, and why."""
+def append_each(texts: Sequence[tuple[str, str]], lock: str = WAIT) -> list[tuple[str, OSError]]:
+    """Append (path, text) in their order, a log's in one write; the logs that could not be written, and why.
+
+    ``lock``: what to do about a log that another process has locked. WAIT: a moment, a second for all of them, then write. TRY: leave
+    it, with EAGAIN. IGNORE: write.
+    """
+    patience = [_PATIENCE if lock == WAIT else 0]
     by_path: dict[str, list[str]] = {}
     for path, text in texts:
         by_path.setdefault(path, []).append(text)
     failed: list[tuple[str, OSError]] = []
     for path, parts in by_path.items():
         try:
-            append(path, "".join(parts))
+            append(path, "".join(parts), patience, lock == TRY)
         except OSError as error:
             failed.append((path, error))
         except ValueError:  # a NUL byte
@@ -139,12 +146,17 @@ def append_each(texts: Sequence[tuple[str, str]]) -> list[tuple[str, OSError]]:
     return failed
 
 
-def append(path: str, text: str) -> None:
-    """All of it or, as far as the disk lets us, nothing. A FIFO that nobody reads is an error and does not hold us up (OSError)."""
+def append(path: str, text: str, patience: list[int], leave_locked: bool = False) -> None:
+    """All of it or, as far as the disk lets us, nothing. A FIFO that nobody reads is an error and does not hold us up (OSError).
+
+    ``patience``: how many hundredths of a second there are left to wait for locks. ``leave_locked``: EAGAIN for a log that is locked.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     fd = os.open(path, flags, 0o644)
     try:
-        alone = _locked(fd)
+        alone = _locked(fd, patience)
+        if leave_locked and alone is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         before = os.fstat(fd).st_size
         view = memoryview(text.encode("utf-8", "surrogateescape"))
         try:
@@ -158,14 +170,16 @@ def append(path: str, text: str) -> None:
         os.close(fd)
 
 
-def _locked(fd: int) -> bool:
-    """Whether no other of ours writes there now. Not waited for long: the lock of a log is anybody's to hold."""
-    for _ in range(_TRIES):
+def _locked(fd: int, patience: list[int]) -> bool | None:
+    """Whether no other of ours writes there now; None: somebody has locked it. The lock of a log is anybody's to hold."""
+    while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
+            if patience[0] <= 0:
+                return None
+            patience[0] -= 1
             time.sleep(0.01)
         except OSError:
             return False  # a file system without locks
-    return False

@@ -98,6 +98,10 @@ def status(chosen: Settings, as_json: bool) -> None:
         "jobs: "
         + ", ".join([f"{found.of(key)} {name}" for key, name in STATUS_NAMES.items() if key in found.by_status])
     )
+    if found.extra.get("LOGS_WAITING"):
+        print(
+            f"job event logs: {found.extra['LOGS_WAITING']} locked by others or without room; the master's log says which"
+        )
     clients = commands.clients(spool)
     if clients.alone:
         print(f"commands: {clients.served} by the fork server, {clients.alone} slower by themselves: {clients.why}")

@@ -418,6 +418,7 @@ class Master:
             "CORES_USED": pool.cores_used,
             "MEMORY": pool.memory,
             "DISK": pool.disk,
+            "LOGS_WAITING": self._posting.waiting,
             "GIVEN": self._jobs.given.waiting + self._jobs.given.running,
         }
         counts.publish(self._spool, counts.Counts(self._jobs.counts, int(now), extra))

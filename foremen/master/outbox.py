@@ -35,7 +35,7 @@ def take_back(clusters: Iterable[Cluster], why: str) -> None:
         head = _bytes(f"000 ({job[0]:03d}.{job[1]:03d}.000) ")
         if head in _end_of(path, []):
             found.append((path, logfile.aborted(job, time.time(), why)))
-    logfile.append_each(found)
+    logfile.append_each(found, logfile.IGNORE)
 
 
 def _not_in(tail: bytes, texts: list[bytes]) -> list[bytes]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from spool_rig import as_nobody, fill
 
-from foremen.master.posting import KEPT, RETRY, Posting
+from foremen.master.posting import KEPT, RETRY, Posting, _Wait
 from spool import eventlog
 from spool.database import Database, open_writer
 from spool.folder import Spool
@@ -175,3 +177,64 @@ def test_a_log_that_may_not_be_written(rig: Rig, tmp_path: Path) -> None:
         return "\n".join(said)
 
     assert as_nobody(turns) == f"cannot write the job event log {folder}/log: Permission denied; its events are dropped"
+
+
+def held(path: Path, kind: int) -> int:
+    """A lock of somebody else on a log."""
+    fd = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    fcntl.flock(fd, kind)
+    return fd
+
+
+@pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
+def test_a_lock_is_not_waited_for(rig: Rig, tmp_path: Path, kind: int) -> None:
+    """150 logs that a stranger holds cost a turn nothing; other logs of the same folder are written at once; then all are."""
+    logs = [tmp_path / f"log{number}" for number in range(150)]
+    free = tmp_path / "free"
+    locks = [held(path, kind) for path in logs]
+    began = time.monotonic()
+    rig.turn(*[event(path, 1) for path in logs], event(free, 2))
+    assert time.monotonic() - began < 1.0
+    assert free.read_text() == event(free, 2)[1]
+    assert [path.read_text() for path in logs] == [""] * 150
+    assert rig.posting.waiting == 150
+    rig.turn(event(logs[0], 3), event(free, 4))
+    rig.turn()
+    for path in logs[1:]:
+        assert path.read_text() == event(path, 1)[1]
+    assert logs[0].read_text() == event(logs[0], 1)[1] + event(logs[0], 3)[1]
+    rig.turn(event(logs[0], 5))  # while it is held still: at once
+    assert logs[0].read_text().endswith(event(logs[0], 5)[1])
+    assert rig.waiting() == 0
+    assert sum("locked" in text for text in rig.said) == 1
+    for fd in locks:
+        os.close(fd)
+
+
+def test_a_lock_that_is_released_keeps_the_order(rig: Rig, tmp_path: Path) -> None:
+    """What waited comes first; a master that starts meanwhile writes each event once."""
+    log = tmp_path / "log"
+    fd = held(log, fcntl.LOCK_EX)
+    rig.now -= RETRY  # no time passes in this turn
+    rig.turn(event(log, 1))
+    rig.begin()
+    os.close(fd)
+    rig.turn(event(log, 2))
+    rig.turn(event(log, 3))
+    assert log.read_text() == "".join([event(log, number)[1] for number in (1, 2, 3)])
+    assert rig.waiting() == 0
+
+
+def test_a_locked_log_whose_folder_fills_up_gets_all_events_once(rig: Rig, tmp_path: Path) -> None:
+    """The two ways of waiting do not meet in one event."""
+    log, full = tmp_path / "log", tmp_path / "full"
+    fd = held(log, fcntl.LOCK_EX)
+    rig.turn(event(log, 1))
+    rig.posting._waiting[str(tmp_path)] = _Wait(rig.now, rig.now)
+    rig.turn(event(log, 2), event(full, 3))
+    os.close(fd)
+    rig.turn()
+    rig.turn()
+    assert log.read_text() == event(log, 1)[1] + event(log, 2)[1]
+    assert full.read_text() == event(full, 3)[1]
+    assert rig.waiting() == 0
