@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("AWQ_WORKDIR", "workdir", "path", "~/.alien_wq_spool", "spool folder of master and condor_* commands, mode 0700, on a local disk"),
     ("AWQ_PORT", "port", "port", "9094", "port on which the engine listens for foremen and workers"),
-    ("AWQ_BIND", "bind", "text", "", "numeric address on which the engine listens; empty: all"),
+    ("AWQ_BIND", "bind", "text", "", "address on which engine and foremen listen; empty: this host's alone, or all (docs/security.md)"),
     ("AWQ_PROJECT_NAME", "project_name", "text", "alien_jobs", "name under which the catalog knows us"),
     ("AWQ_CATALOG_HOST", "catalog_host", "text", "", "catalog server to announce to; empty: announce nowhere"),
     ("AWQ_CATALOG_PORT", "catalog_port", "port", "9097", "its port"),

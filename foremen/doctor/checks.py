@@ -165,6 +165,13 @@ def ports(facts: Facts) -> Iterator[Finding]:
                 f"{seen} by another process",
                 f"Stop what uses port {port.number}, or set {port.setting} to another.",
             )
+        elif port.open_at:
+            yield Finding(
+                name,
+                WARN,
+                f"{seen}, open to other hosts ({', '.join(port.open_at)}); nothing there is encrypted",
+                f"If no other host needs port {port.number}: AWQ_BIND=127.0.0.1. Else keep it inside your network (docs/security.md).",
+            )
         else:
             yield Finding(name, OK, seen)
 

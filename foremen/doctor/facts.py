@@ -42,12 +42,13 @@ class Cctools:
 
 @dataclass(frozen=True)
 class Port:
-    """A port that we want to listen on: ``state`` is free, ours or taken."""
+    """A port that we want to listen on: ``state`` is free, ours or taken; ``open_at``: addresses that other hosts may reach."""
 
     what: str
     number: int
     state: str
     setting: str
+    open_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

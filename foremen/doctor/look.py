@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Optional
 
 from foremen import laidout, shortcut, starter
+from foremen.acceptor.binding import is_local
 from foremen.doctor import tools
 from foremen.doctor.facts import Commands, Disk, Facts, Folder, Limits, Master, Node, Password, Port
 from foremen.doctor.handshake import look_at_cctools
@@ -155,7 +156,8 @@ def _ports(settings: Settings) -> tuple[Port, ...]:
     for what, port, pids, setting in wanted:
         ours_it_is = any(proc.listens(pid, port) for pid in pids)
         free = not port or system.port_free(port)
-        found.append(Port(what, port, "ours" if ours_it_is else "free" if free else "taken", setting))
+        beyond = tuple(address for address, _uid in proc.listeners(port) if ours_it_is and not is_local(address))
+        found.append(Port(what, port, "ours" if ours_it_is else "free" if free else "taken", setting, beyond))
     return tuple(found)
 
 

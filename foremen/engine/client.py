@@ -18,6 +18,7 @@ import sys
 import time
 from typing import Optional
 
+from foremen.acceptor.binding import engine_address
 from foremen.engine.errors import EngineError, EngineGone, ProtocolError
 from foremen.engine.protocol import (
     Ack,
@@ -170,7 +171,7 @@ def start_engine(spool: Spool, settings: Settings, timeout: float = 30.0, linger
         make_password(settings.password_file)
     command = [
         sys.executable, "-I", "-m", "foremen.engine", spool.root, "--port", str(settings.port),
-        "--bind", settings.bind, "--password-file", settings.password_file, "--project-name", settings.project_name,
+        "--bind", engine_address(settings), "--password-file", settings.password_file, "--project-name", settings.project_name,
         "--catalog-host", settings.catalog_host, "--catalog-port", str(settings.catalog_port), "--linger", str(linger),
     ]  # fmt: skip
     return spawn(spool, command, timeout)

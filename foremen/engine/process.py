@@ -112,7 +112,7 @@ def publish_port(spool: Spool, port: int) -> None:
         raise EngineError(f"cannot write {spool.engine_port}: {error.strerror}") from None
 
 
-def serve(spool: Spool, backend: Backend, linger: float) -> None:
+def serve(spool: Spool, backend: Backend, linger: float, where: str = "") -> None:
     """Run the loop on the spool's socket until it ends; takes its files away. The caller holds the lock."""
     try:
         publish_port(spool, backend.port)
@@ -121,7 +121,7 @@ def serve(spool: Spool, backend: Backend, linger: float) -> None:
         backend.close()
         raise
     service.catch_signals()
-    log(f"engine {os.getpid()} of {spool.root}: Work Queue {backend.version} on port {backend.port}")
+    log(f"engine {os.getpid()} of {spool.root}: Work Queue {backend.version} on port {backend.port}{where}")
     try:
         service.run()
     finally:
@@ -164,7 +164,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                 options.catalog_port,
             )
         )
-        serve(spool, queue, options.linger)
+        serve(spool, queue, options.linger, f" of {options.bind or 'all interfaces'}")
         lock.release()
     except AwqError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 import foremen
+from foremen.acceptor.binding import LOCAL
 from foremen.launch import nodename
 from foremen.launch.door import Command, Door, Identity
 from foremen.launch.drainfile import end_drain, make_drain
@@ -19,7 +20,7 @@ from foremen.launch.fitness import FAILED, PENDING
 from foremen.launch.folder import Place, Record, lock, read_json, read_record, remove
 from foremen.launch.kill import clean
 from foremen.launch.logs import last_words
-from foremen.launch.plan import Plan, plan_foremen, plan_workers
+from foremen.launch.plan import Plan, plan_foremen, plan_workers, read_plan
 from foremen.launch.protocols import misfit, spoken_by
 from spool.settings import Settings
 
@@ -76,8 +77,9 @@ class Control:
             self._check_ports(plan)
             for path in (self.settings.drain, node_file(self.settings.wq_workdir, self.place.host)):
                 end_drain(path)
+            where = self._where(plan, before)
             plan.write(self.place)
-            remarks = (*_Waiting(self, plan, progress).wait(), *nodename.remarks(self.place.host))
+            remarks = (*_Waiting(self, plan, progress).wait(), *nodename.remarks(self.place.host), *where)
         finally:
             os.close(held)
         count = len(self.living())
@@ -143,6 +145,22 @@ class Control:
         if self.kind == "foremen":
             return plan_foremen(self.settings, name)
         return plan_workers(self.settings, name, self.door)
+
+    def _where(self, plan: Plan, before: int) -> tuple[str, ...]:
+        """On which address foremen listen, when that may surprise. To be asked before the new plan is written."""
+        if plan.kind != "foremen":
+            return ()
+        old = read_plan(self.place) if before else None
+        if old is not None and old.bind != plan.bind:
+            return (
+                f"{before} run already and listen on {old.bind or 'all addresses'}, not on {plan.bind}: stop-foremen first",
+            )
+        if plan.bind != LOCAL:
+            return ()
+        return (
+            "they listen on 127.0.0.1, for workers of this host; for other hosts set WQ_FOREMEN to this host's name,"
+            " or AWQ_BIND to an address, then stop-foremen and start-foremen",
+        )
 
     def _lock(self) -> int:
         held = lock(f"{self.place.state}/start.lock", _UP_SECONDS + _STOP_SECONDS)
@@ -265,7 +283,8 @@ class _Waiting:
         said = last_words(self.control.place.slot_log(int(str(left[0]["slot"]))))
         whom = f"the master {self.plan.master}" if self.plan.kind == "foremen" else "their foreman"
         return (
-            f"{len(left)} {self.plan.kind} are not let in yet by {whom}: is it up, the password the same? ({said})",
+            f"{len(left)} {self.plan.kind} are not let in yet by {whom}: is it up, does it listen for this host (AWQ_BIND there),"
+            f" is the password the same?{f' ({said})' if said else ''}",
         )
 
     def _refuse_misfits(self, left: list[dict[str, object]]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foremen import starter
+from foremen.acceptor.binding import foremen_address, is_address
 from foremen.acceptor.command import guarded
 from foremen.launch.decide import Policy
 from foremen.launch.door import Door, Node
@@ -149,8 +150,14 @@ def plan_foremen(settings: Settings, name: str) -> Plan:
         master=settings.master,
         baseport=settings.baseport,
         debug=settings.debug,
-        bind=settings.bind,
+        bind=_address(settings),
     )
+
+
+def _address(settings: Settings) -> str:
+    if settings.bind and not is_address(settings.bind):
+        raise LaunchError(f"AWQ_BIND needs a numeric address, has {settings.bind!r}")
+    return foremen_address(settings)
 
 
 def plan_workers(settings: Settings, name: str, door: Door) -> Plan:

@@ -101,6 +101,17 @@ def listens(pid: int, port: int) -> bool:
     return any(_link(f"/proc/{pid}/fd/{number}") in wanted for number in descriptors)
 
 
+def listeners(port: int) -> list[tuple[str, int]]:
+    """The numeric address and the user of each socket that listens on the port, of whatever process."""
+    found: list[tuple[str, int]] = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in _read(table).splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTEN and fields[1].endswith(f":{port:04X}"):
+                found.append((_address(fields[1]).rpartition(":")[0].strip("[]"), int(fields[7])))
+    return found
+
+
 def links() -> dict[str, tuple[int, str]]:
     """Established TCP connections of our network: ``socket:[INODE]`` to the local port and the other end, as /proc writes it."""
     found: dict[str, tuple[int, str]] = {}

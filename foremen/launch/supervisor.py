@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from foremen import starter
+from foremen.acceptor.binding import reach
 from foremen.launch import decide, guard
 from foremen.launch.decide import Act, Phase, Policy, Sight, Slot, World
 from foremen.launch.door import Command, Door, Identity
@@ -242,7 +243,8 @@ class Supervisor:
 
     def _foreman(self, slot: Slot) -> str:
         """The address of the foreman that is this slot, or that its worker works for."""
-        return slot.foreman if self.plan.kind == "workers" else f"127.0.0.1:{self.plan.port(slot.number)}"
+        here = f"{reach(self.plan.bind)}:{self.plan.port(slot.number)}"
+        return slot.foreman if self.plan.kind == "workers" else here
 
     def _watched(self) -> set[str]:
         """The foremen in use that have let us in; while one of them is silent, those that its workers could go to as well."""

@@ -11,12 +11,13 @@ import time
 from dataclasses import replace
 from typing import Any, Optional
 
+from foremen.acceptor.binding import engine_address, foremen_address, reach
 from foremen.launch import proc
 from foremen.launch.ask import SILENT, Answer, ask_all
 from foremen.launch.control import Control
 from foremen.launch.door import Door
 from foremen.launch.drains import same_foreman
-from foremen.launch.plan import foremen_of
+from foremen.launch.plan import foremen_of, read_plan
 from foremen.launch.rows import Row, rows_of
 from spool import counts
 from spool.errors import AwqError
@@ -41,7 +42,8 @@ def look(door: Door, settings: Settings, every_worker: bool = False, over: int =
     above = [_rated(row, passed.get(_key(row)), time.monotonic() - began) for row in above]
     workers = rows_of(Control(door, settings, "workers"))
     if every_worker:
-        reached = [_address(row) for row in above if row.kind == "foremen" and row.workers is not None]
+        here = _foremen_at(door, settings)
+        reached = [_address(row, here) for row in above if row.kind == "foremen" and row.workers is not None]
         workers += _foreign(ask_all(reached, settings.password_file, "worker_status"), workers)
     return [*above, *workers]
 
@@ -51,17 +53,25 @@ def look_above(door: Door, settings: Settings) -> list[Row]:
     foremen = rows_of(Control(door, settings, "foremen"))
     head = os.path.isdir(f"{settings.workdir}/stat")  # some master has worked in it
     others = _others(door, settings, foremen) if head else ()
-    engine = f"{settings.bind or _LOCAL}:{_engine_port(settings)}"
-    asked = [_address(row) for row in foremen if row.pid]
+    engine = f"{reach(engine_address(settings))}:{_engine_port(settings)}"
+    foremen_at = _foremen_at(door, settings)
+    asked = [_address(row, foremen_at) for row in foremen if row.pid]
     answers = ask_all([*asked, *others, *([engine] if head else [])], settings.password_file)
-    rows = [_foreman(row, answers.get(_address(row))) for row in foremen]
+    rows = [_foreman(row, answers.get(_address(row, foremen_at))) for row in foremen]
     rows += [found for address in others if (found := _other(door, address, answers[address])) is not None]
     return [*(_top(settings, answers[engine]) if head else ()), *rows]
 
 
-def _address(row: Row) -> str:
-    """Where a foreman can be asked."""
-    return f"{_LOCAL}{row.foreman}" if row.foreman.startswith(":") else row.foreman
+def _foremen_at(door: Door, settings: Settings) -> str:
+    """The address at which this node's foremen are reached: they listen where their plan said, whatever the settings say now."""
+    control = Control(door, settings, "foremen")
+    plan = read_plan(control.place) if control.place.exists() else None
+    return reach(foremen_address(settings) if plan is None else plan.bind)
+
+
+def _address(row: Row, here: str) -> str:
+    """Where a foreman can be asked; ``here``: the address of this node's."""
+    return f"{here}{row.foreman}" if row.foreman.startswith(":") else row.foreman
 
 
 def _key(row: Row) -> tuple[str, str, int]:

@@ -124,7 +124,7 @@ class Node(Site):
         super().__init__(prefix, work)
         self.host = host
         self.enter = host.enter
-        self.env.update(settings)
+        self.env.update({"AWQ_BIND": "0.0.0.0", **settings})
 
     def status(self) -> list[dict[str, object]]:
         """``alien_wq_worker.sh status``."""

@@ -10,6 +10,8 @@ import intruders
 import pytest
 from sites import Site, eventually, free_ports, install, site
 
+from foremen.launch import proc
+
 pytestmark = pytest.mark.engine
 PARTS = ("engine", "foreman")
 
@@ -92,6 +94,12 @@ def test_reflection(at: Site, part: str) -> None:
 def test_reflection_with_two_sessions(at: Site, first: str, second: str) -> None:
     """No session answers what another one wants to know, be it of the same manager or of another."""
     assert not intruders.reflects_twice(ports(at)[first], ports(at)[second])
+
+
+def test_listens_for_this_host(at: Site) -> None:
+    """While all is on one host, nothing can be reached from another one."""
+    for port in ports(at).values():
+        assert {address for address, _uid in proc.listeners(port)} == {"127.0.0.1"}
 
 
 def test_pilots_run_meanwhile(at: Site) -> None:

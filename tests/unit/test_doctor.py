@@ -46,6 +46,7 @@ SICK = [
     ("CCTools", FAIL, {"cctools": Cctools(handshake="a worker cannot connect to it")}),
     ("CCTools", WARN, {"cctools": Cctools(worker="7.14.5")}),
     ("port 9094", FAIL, {"ports": (Port("the engine", 9094, "taken", "AWQ_PORT"),)}),
+    ("port 9094", WARN, {"ports": (Port("the engine", 9094, "ours", "AWQ_PORT", ("0.0.0.0",)),)}),
     ("password", WARN, {"password": Password("/p", there=False)}),
     ("password", FAIL, {"password": Password("/p", trouble="can be read or written by others")}),
     ("open files", WARN, {"limits": Limits(files=(1024, 4096))}),
