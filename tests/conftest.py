@@ -18,20 +18,6 @@ hypothesis.settings.register_profile("house", deadline=None, suppress_health_che
 hypothesis.settings.load_profile("house")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs on the real Work Queue shares cores and clock with the rest of the machine: a second try, which the summary tells."""
-    for item in items:
-        if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Of what passed only at its second try, why the first one failed."""
-    for report in terminalreporter.getreports("rerun"):
-        terminalreporter.section(f"RERUN {report.nodeid}")
-        terminalreporter.write_line(report.longreprtext)
-
-
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     """A new spool."""

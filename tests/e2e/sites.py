@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from own_network import Ports
 
 ROOT = Path(__file__).resolve().parents[2]
 # A pilot that waits for $MARK.go. Bounded, because it outlives a worker that is killed with -9.
@@ -21,6 +23,7 @@ exit 7
 """
 
 
+@functools.cache
 def install() -> Path:
     """The installation that the tests use, renewed when the sources changed; the test fails with what the installer says."""
     prefix = ROOT / "build" / "test-prefix"
@@ -40,17 +43,14 @@ def eventually(condition: Callable[[], object], seconds: float = 60.0, what: str
         time.sleep(min(0.02 + waited / 50, 1.0))
 
 
+@functools.cache
+def _ports() -> Ports:
+    return Ports()
+
+
 def free_ports(count: int) -> int:
-    """The first of ``count`` free ports in a row."""
-    for base in range(30000 + os.getpid() % 9000, 60000, count):
-        with contextlib.ExitStack() as stack:
-            try:
-                for port in range(base, base + count):
-                    stack.enter_context(contextlib.closing(socket.create_server(("127.0.0.1", port))))
-            except OSError:
-                continue
-            return base
-    raise AssertionError("no free ports")
+    """The first of ``count`` free ports in a row, which no other test process uses."""
+    return _ports().free(count)
 
 
 class Site:

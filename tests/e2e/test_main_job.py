@@ -49,6 +49,7 @@ def starts(mark: Path) -> int:
     return len(mark.read_text().splitlines()) if mark.exists() else 0
 
 
+@pytest.mark.internet
 def test_quickstart_ends_well() -> None:
     """scripts/quickstart installs, runs pilots in both forms through two foremen, checks them, stops all, exits 0."""
     done = subprocess.run(

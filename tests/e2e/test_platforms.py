@@ -15,7 +15,7 @@ import pytest
 from platforming import cells
 from platforming.roots import RootError, make, session
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.internet]
 SOURCE = Path(__file__).resolve().parents[2]
 
 
