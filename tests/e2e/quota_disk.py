@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 from mfusepy import FUSE, FuseOSError, Operations
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the file system runs this file as a program
+
 from sites import eventually
 
 _BLOCK = 4096

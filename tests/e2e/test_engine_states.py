@@ -23,7 +23,10 @@ from foremen.engine.protocol import TaskSpec
 from foremen.engine.workqueue import QueueOptions, WorkQueue
 
 folder, port = sys.argv[1], int(sys.argv[2])
-queue = WorkQueue(QueueOptions(0, folder + "/password", folder + "/aliases", "127.0.0.1", "states", "127.0.0.1" if port else "", port))
+queue = WorkQueue(QueueOptions(
+    0, folder + "/password", folder + "/aliases", bind="127.0.0.1", project_name="states",
+    catalog_host="127.0.0.1" if port else "", catalog_port=port,
+))
 
 def submit(first, count, cores=1000):
     for number in range(first, first + count):
