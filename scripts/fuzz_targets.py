@@ -23,21 +23,22 @@ from hypothesis.strategies import SearchStrategy
 
 from foremen.engine.errors import ProtocolError
 from foremen.engine.protocol import Request, Result, StateChange, decode_event, decode_request, encode
-from foremen.master import intake, oldform
+from foremen.master import intake, legacy_form
 from foremen.master.evaluators import Evaluators, NotYet, Unfinished
-from foremen.master.expressions import Scope
-from foremen.master.jobs import Jobs
-from foremen.pilot import parse_report
-from shims import condor_history, condor_q, condor_status, condor_submit
-from spool import ad as ads
-from spool import counts, settings, taskfile
-from spool.counts import Counts
-from spool.database import Database, open_writer
+from foremen.master.job_queue import Jobs
+from foremen.master.policy_expressions import Scope
+from foremen.pilot.launch_script import parse_report
+from shims.commands.condor import condor_history, condor_q, condor_status, condor_submit
+from spool import settings
+from spool.classad import ads
+from spool.classad.matchmaking import Totals
 from spool.errors import AwqError, DamagedTaskFile, SettingsError
-from spool.folder import Spool, create_spool
-from spool.requirements import Totals
-from spool.taskfile import Cluster, Submission
-from spool.view import JobRecord
+from spool.store import published_counts, task_file
+from spool.store.layout import Spool, create_spool
+from spool.store.published_counts import Counts
+from spool.store.queue_view import JobRecord
+from spool.store.sqlite import Database, open_writer
+from spool.store.task_file import Cluster, Submission
 
 _MOST_JOBS = "300"  # of one description: more is not another case, only longer
 _POOL = Totals(8, 8000)
@@ -97,7 +98,7 @@ class Bench:
 
     def publish(self) -> None:
         """Fresh counts."""
-        counts.publish(self.spool, Counts({1: 9, 5: 3}, int(time.time()), {}))
+        published_counts.publish(self.spool, Counts({1: 9, 5: 3}, int(time.time()), {}))
 
     def jobs(self) -> Jobs:
         """What the master works on, anew."""
@@ -210,7 +211,7 @@ def _take_up(bench: Bench, data: bytes) -> None:
         file.write(data)
     try:
         try:
-            taskfile.read(path)
+            task_file.read(path)
         except DamagedTaskFile as error:
             if "\n" in str(error):
                 raise Broken(f"a reason of two lines: {error}") from None
@@ -341,7 +342,7 @@ def _settings(bench: Bench, data: bytes) -> None:
 def _old(bench: Bench, data: bytes) -> None:
     path = bench.write("job1", data)
     try:
-        ad, _executable = oldform.read(path, _FREE_CLUSTER, "me")
+        ad, _executable = legacy_form.read(path, _FREE_CLUSTER, "me")
     except DamagedTaskFile:
         return
     except AwqError as error:

@@ -31,7 +31,10 @@ ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-OPERATORS = {"alien_work_queue": "foremen.master.cli", "alien_wq_worker.sh": "foremen.launch.cli"}
+OPERATORS = {
+    "alien_work_queue": "foremen.operator.alien_work_queue",
+    "alien_wq_worker.sh": "foremen.operator.alien_wq_worker",
+}
 FAILS_WITH_HELP = ("condor_config_val", "condor_run")  # as HTCondor's do
 COMMAND = "import sys; sys.argv = sys.argv[1:]; from {module} import main; sys.exit(main({arguments}))"
 VERBS = "from {module} import cli; print(*cli.commands)"
@@ -107,8 +110,11 @@ def helps() -> Iterator[tuple[str, str]]:
         for verb in told(VERBS.format(module=module)).split():
             yield f"{name} {verb}", told(COMMAND.format(module=module, arguments=""), name, verb, "--help")
     for name in SHIMS:
-        if (ROOT / "shims" / f"{name}.py").exists():
-            yield name, told(COMMAND.format(module=f"shims.{name}", arguments="sys.argv[1:]"), name, "-help")
+        if (ROOT / "shims/commands/condor" / f"{name}.py").exists():
+            yield (
+                name,
+                told(COMMAND.format(module=f"shims.commands.condor.{name}", arguments="sys.argv[1:]"), name, "-help"),
+            )
 
 
 def told(code: str, *arguments: str) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import jinja2
 
-from foremen import compiling, quoting
-from shims import forkserver
+from foremen.batch import quoting
+from foremen.native import build
+from shims.forkserver import server
 from spool.settings import load
 
 SHIMS = (
@@ -45,8 +46,11 @@ def main(prefix: Path, source: Path) -> None:
     for name in SHIMS:
         script = environment.get_template("shim.j2").render(facts, python=base, module=name).encode()
         write(by_python / name, script, 0o755)
-        write(bin_folder / name, launcher if launcher and name in forkserver.COMMANDS else script, 0o755)
-    commands = {"alien_work_queue": "foremen.master.cli", **dict.fromkeys(WORKER_COMMANDS, "foremen.launch.cli")}
+        write(bin_folder / name, launcher if launcher and name in server.COMMANDS else script, 0o755)
+    commands = {
+        "alien_work_queue": "foremen.operator.alien_work_queue",
+        **dict.fromkeys(WORKER_COMMANDS, "foremen.operator.alien_wq_worker"),
+    }
     for name, module in commands.items():
         text = environment.get_template("command.j2").render(facts, python=sys.executable, name=name, module=module)
         write(bin_folder / name, text.encode(), 0o755)
@@ -74,7 +78,7 @@ def make_launcher(source: Path) -> bytes:
     """The program that has the fork server run a command; empty where no compiler makes it: commands start Python then."""
     with tempfile.TemporaryDirectory() as folder:
         target = f"{folder}/launcher"
-        problem = compiling.compiled(compiling.musl() or "cc", str(source / "shims/launcher.c"), target)
+        problem = build.compiled(build.musl() or "cc", str(source / "shims/forkserver/launcher.c"), target)
         if problem:
             print(f"install: no launcher, commands start a little slower: {problem}", file=sys.stderr)
         return b"" if problem else Path(target).read_bytes()

@@ -83,7 +83,7 @@ class Crowd:
             return "foreman" if b"--foreman" in words else "worker"
         for kind, word in {
             "engine": b"foremen.engine",
-            "supervisor": b"foremen.launch.supervisor",
+            "supervisor": b"foremen.node.supervisor",
             "master": b"alien_work_queue",
         }.items():
             if any(word in each for each in words):

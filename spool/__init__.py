@@ -1,5 +1,5 @@
-"""The table between the two faces: job model, task files, job database, event log, published counts.
+"""The spool: the shared state between commands and master. Imports no other room.
 
-Imports nobody of the house. The modules that ``condor_submit`` needs (errors, ad, settings, folder, numbers, taskfile)
-import nothing that costs a client milliseconds: no re, json, typing, enum, dataclasses, pathlib at run time.
+What condor_submit needs (errors, classad.ads, settings, store.layout, store.cluster_ids, store.task_file)
+imports nothing that costs a client milliseconds: no re, json, typing, enum, dataclasses, pathlib.
 """

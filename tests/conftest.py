@@ -10,8 +10,8 @@ import hypothesis
 import pytest
 from spool_rig import LivingMaster
 
-from foremen import compiling, laidout
-from spool.folder import Spool, create_spool
+from foremen.native import build, deploy
+from spool.store.layout import Spool, create_spool
 
 # How fast something is on a busy machine is the bench's business; a test that promises a time says so itself.
 hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -33,22 +33,22 @@ def living_master(spool: Spool) -> Iterator[LivingMaster]:
     master.die()
 
 
-def _built(program: compiling.Program, folder: Path) -> str:
-    said = compiling.build(program, str(folder))
+def _built(program: build.Program, folder: Path) -> str:
+    said = build.build(program, str(folder))
     assert said.startswith("built"), f"{said}; remedy: scripts/packages"
-    return f"{folder}/{laidout.file_name(program.name)}"
+    return f"{folder}/{deploy.file_name(program.name)}"
 
 
 @pytest.fixture(scope="session")
 def starter_program(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The starter, built."""
-    return _built(compiling.the_starter(), tmp_path_factory.mktemp("starter"))
+    return _built(build.the_starter(), tmp_path_factory.mktemp("starter"))
 
 
 @pytest.fixture(scope="session")
 def shortcut_library(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The shortcut, built."""
-    return _built(compiling.the_shortcut(), tmp_path_factory.mktemp("shortcut"))
+    return _built(build.the_shortcut(), tmp_path_factory.mktemp("shortcut"))
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from foremen.engine.client import EngineClient, connect, start_engine
 from foremen.engine.errors import EngineGone
 from foremen.engine.fake import FakeEngine
 from foremen.engine.protocol import Bye, Pool, Result, StateChange, TaskSpec
-from spool.folder import Spool, create_spool
 from spool.settings import Settings, load
+from spool.store.layout import Spool, create_spool
 
 DEADLINE = 60.0  # s; a condition that takes longer will never come
 

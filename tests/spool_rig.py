@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spool import counts
-from spool.counts import Counts
 from spool.errors import AwqError
-from spool.folder import Spool
+from spool.store import published_counts
+from spool.store.layout import Spool
+from spool.store.published_counts import Counts
 
 NOBODY = 65534
 
@@ -28,7 +28,7 @@ class LivingMaster:
 
     def publish(self, by_status: Mapping[int, int] | None = None, at: float | None = None, **extra: int) -> None:
         """Counts by JobStatus, published now or at another time."""
-        counts.publish(self.spool, Counts(by_status or {}, int(time.time() if at is None else at), extra))
+        published_counts.publish(self.spool, Counts(by_status or {}, int(time.time() if at is None else at), extra))
 
     def die(self) -> None:
         """As by kill -9: the lock goes, everything else stays."""

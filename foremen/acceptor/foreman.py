@@ -1,7 +1,7 @@
 """Start a foreman behind an acceptor: this process becomes the foreman, and the acceptor holds its port.
 
 ``work_queue_worker --foreman`` listens on every interface, and its own password handshake lets in whoever sends its
-challenge back. With ``foremen/gate.c`` before its C library it listens nowhere.
+challenge back. With ``foremen/native/gate.c`` before its C library it listens nowhere.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from foremen import laidout
 from foremen.acceptor import keeper
 from foremen.acceptor.service import Rules
-from foremen.launch.errors import LaunchError
+from foremen.native import deploy
+from foremen.node.errors import LaunchError
 
 NAME = "gate"
 STAMP = "awq-gate:"
@@ -27,14 +27,14 @@ def lay_out(program: str, folder: str) -> str:
     """The library in ``folder``, proven to load into ``program``. LaunchError when it does not: there is no foreman without."""
 
     def says(path: str) -> bytes:
-        return laidout.said([program, "--version"], STAMP, **{_PRELOAD: path, _ASK: "1"})
+        return deploy.said([program, "--version"], STAMP, **{_PRELOAD: path, _ASK: "1"})
 
     if not os.access(program, os.X_OK):
         raise LaunchError(f"{program} cannot be run")
-    path = "" if _SEPARATORS & set(folder) else laidout.lay_out(NAME, folder, says)
+    path = "" if _SEPARATORS & set(folder) else deploy.lay_out(NAME, folder, says)
     if not path:
         raise LaunchError(
-            f"cannot protect a foreman's port: {laidout.file_name(NAME)} does not load into {program} from {folder}."
+            f"cannot protect a foreman's port: {deploy.file_name(NAME)} does not load into {program} from {folder}."
             " It needs a dynamically linked work_queue_worker, a compiler at installation (apt-get install gcc libc6-dev,"
             " then scripts/install), and a WQ_WORKDIR without blanks and colons from which programs may be run"
         )

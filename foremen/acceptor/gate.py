@@ -1,4 +1,4 @@
-"""The acceptor's end of the gate (``foremen/gate.c``): descriptors go in, answers to pings come out."""
+"""The acceptor's end of the gate (``foremen/native/gate.c``): descriptors go in, answers to pings come out."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from foremen.acceptor.gate import Gate
 from foremen.acceptor.passwords import Passwords
 from foremen.acceptor.refusals import Refusals
 from foremen.acceptor.service import Acceptor, Rules
-from spool.private import no_core
+from spool.store.private_files import no_core
 
 _PAUSE = 1.0  # s before an acceptor that died is started again
 _BACKLOG = 1024

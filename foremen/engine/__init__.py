@@ -1,1 +1,1 @@
-"""The engine: the only process that links Work Queue, and the master's end of its socket."""
+"""The engine: the process that owns the Work Queue library, its protocol, and the client in the master."""

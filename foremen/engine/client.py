@@ -33,8 +33,8 @@ from foremen.engine.protocol import (
     decode_event,
     encode,
 )  # fmt: skip
-from spool import sockets
-from spool.folder import Spool
+from spool.store import sockets
+from spool.store.layout import Spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

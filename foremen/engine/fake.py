@@ -31,7 +31,7 @@ from foremen.engine.process import Lock, listen, parser, publish_port, remove_fi
 from foremen.engine.protocol import RUNNING, WAITING, Pool, Result, StateChange, TaskSpec
 from foremen.engine.service import Service
 from spool.errors import AwqError
-from spool.folder import Spool, open_spool
+from spool.store.layout import Spool, open_spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import Optional
 
 from foremen.engine.errors import EngineError
 from foremen.engine.service import Backend, Service, log
-from foremen.engine.workqueue import QueueOptions, WorkQueue
-from spool import sockets
+from foremen.engine.workqueue.binding import QueueOptions, WorkQueue
 from spool.errors import AwqError
-from spool.folder import Spool, open_spool
-from spool.private import no_core, problem_of
+from spool.store import sockets
+from spool.store.layout import Spool, open_spool
+from spool.store.private_files import no_core, problem_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ import time
 from typing import Callable, Optional, Protocol, Union
 
 from foremen.engine.errors import ProtocolError, TaskRefused
-from foremen.engine.ledger import Ledger
 from foremen.engine.protocol import (
     MAX_LINE,
     VERSION,
@@ -35,7 +34,8 @@ from foremen.engine.protocol import (
     decode_request,
     encode,
 )  # fmt: skip
-from spool import sockets
+from foremen.engine.task_table import Ledger
+from spool.store import sockets
 
 _FULL = 4 * 2**20  # bytes that may wait for a master to read them
 _READ = 256 * 1024

@@ -14,7 +14,7 @@ import os
 from typing import NamedTuple, Optional
 
 from spool import job
-from spool.folder import Spool
+from spool.store.layout import Spool
 
 _SIZE = 256
 _END = b"\n"

@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Optional, Union
 
-from foremen.master import mishaps, oldform
-from foremen.master.transfer import is_copy
-from spool import ad as ads
-from spool import crash, numbers, taskfile
-from spool.counts import pending_files
-from spool.database import Database
+from foremen.master import internal_errors, legacy_form
+from foremen.master.file_transfer import is_copy
+from spool import crashpoints
+from spool.classad import ads
 from spool.errors import AwqError, DamagedTaskFile, SpoolError
-from spool.folder import Spool
 from spool.job import HELD, IDLE
-from spool.taskfile import Act, Cluster, Submission
+from spool.store import cluster_ids, task_file
+from spool.store.layout import Spool
+from spool.store.published_counts import pending_files
+from spool.store.sqlite import Database
+from spool.store.task_file import Act, Cluster, Submission
 
 _FILES_A_TURN = 500
 _JOBS_A_TURN = 10_000  # unless one file alone brings more
@@ -125,7 +126,7 @@ def _first(names: list[str]) -> list[str]:
     """As many as a turn may take up: their jobs are in memory, all of them, until they are committed."""
     jobs = 0
     for number, name in enumerate(names[:_FILES_A_TURN]):
-        jobs += taskfile.jobs_in_name(name)
+        jobs += task_file.jobs_in_name(name)
         if number and jobs > _JOBS_A_TURN:
             return names[:number]
     return names[:_FILES_A_TURN]
@@ -152,7 +153,7 @@ def read_or_none(path: str) -> Union[Submission, Act, None]:
     """The task file; None for one that cannot be read: that is found out when it is taken up."""
     try:
         _check_file(path)
-        return taskfile.read(path)
+        return task_file.read(path)
     except Exception:  # noqa: BLE001 - whatever it is, it is told when the file is taken up
         return None
 
@@ -172,7 +173,7 @@ def read(
         begin(name)
         try:
             _check_file(path)
-            one = _read_old(spool, path, owner) if name.startswith("job") else Read(name, taskfile.read(path))
+            one = _read_old(spool, path, owner) if name.startswith("job") else Read(name, task_file.read(path))
             if isinstance(one.task, Submission):
                 _check_new(one.task, known, path)
                 _make_executable(one.task, spool)
@@ -186,9 +187,11 @@ def read(
                 raise
             found.append(Damaged(name, f"{path}: {error.strerror}"))
         except Exception as error:
-            if isinstance(error, AwqError) or not mishaps.of_one(error):
+            if isinstance(error, AwqError) or not internal_errors.of_one(error):
                 raise
-            found.append(Damaged(name, f"{path}: internal error of alien_work_queue: {mishaps.words(error)}", error))
+            found.append(
+                Damaged(name, f"{path}: internal error of alien_work_queue: {internal_errors.words(error)}", error)
+            )
     return found
 
 
@@ -200,7 +203,7 @@ def set_aside(spool: Spool, damaged: Damaged) -> None:
     fd = os.open(f"{target}.reason", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(damaged.reason + "\n")
-    crash.point("rejected.explained")
+    crashpoints.point("rejected.explained")
     os.rename(f"{spool.queue}/{damaged.name}", target)
 
 
@@ -261,13 +264,13 @@ def _make_executable(task: Submission, spool: Spool) -> None:
 
 def _read_old(spool: Spool, path: str, owner: str) -> Read:
     """Claimed under a name of its own, since another file may come under the old one before this one is forgotten."""
-    cluster = numbers.take_clusters(spool, 1)
-    ad, executable = oldform.read(path, cluster, owner)
+    cluster = cluster_ids.take_clusters(spool, 1)
+    ad, executable = legacy_form.read(path, cluster, owner)
     _copy(executable, spool.payload(cluster))
-    crash.point("old.copied")
+    crashpoints.point("old.copied")
     name = f"{_CLAIMED}{cluster}.{time.time_ns()}"
     os.rename(path, f"{spool.queue}/{name}")
-    crash.point("old.claimed")
+    crashpoints.point("old.claimed")
     return Read(name, Submission([Cluster(cluster, ad, [{}], True)]))
 
 
@@ -282,9 +285,9 @@ def _copy(executable: str, folder: str) -> None:
         return
     try:
         os.mkdir(folder, 0o700)
-        taskfile.write_durably(f"{folder}/executable", content)
-        taskfile.sync_folder(folder)
-        taskfile.sync_folder(os.path.dirname(folder))
+        task_file.write_durably(f"{folder}/executable", content)
+        task_file.sync_folder(folder)
+        task_file.sync_folder(os.path.dirname(folder))
     except OSError as error:
         raise SpoolError(f"cannot copy {executable} into {folder}: {error.strerror}") from None
 

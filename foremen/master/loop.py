@@ -18,19 +18,31 @@ from typing import NamedTuple, Optional
 from foremen.engine.client import EngineClient
 from foremen.engine.errors import EngineError, EngineGone
 from foremen.engine.protocol import Cancel, Complaint, Event, Pool, Result, StateChange, TaskSpec
-from foremen.master import historyfile, intake, leftovers, mishaps, nodes, posting, returns, rounds, statistics, window
+from foremen.master import (
+    cleanup,
+    dispatch_window,
+    failing_nodes,
+    history_file,
+    intake,
+    internal_errors,
+    output_unpacker,
+    policy_rounds,
+    statistics,
+    userlog_outbox,
+)
 from foremen.master.evaluators import Evaluators
-from foremen.master.given import Effects
+from foremen.master.in_flight import Effects
 from foremen.master.in_hand import InHand
 from foremen.master.intake import Damaged
-from foremen.master.jobs import Jobs
-from spool import counts, crash
-from spool.database import Database, open_writer
+from foremen.master.job_queue import Jobs
+from spool import crashpoints
+from spool.classad.matchmaking import Totals
 from spool.errors import AwqError
-from spool.folder import Spool
 from spool.job import IDLE, job_id
-from spool.requirements import Totals
 from spool.settings import Settings
+from spool.store import published_counts
+from spool.store.layout import Spool
+from spool.store.sqlite import Database, open_writer
 
 _HEARTBEAT = 1.0  # seconds between two publications of the counts, at most
 # Seconds between two commits, at least: what comes faster shares one (each costs the disk a flush, and what is told is told anew).
@@ -63,8 +75,8 @@ class Master:
         self._owner = owner
         self._host = host
         self._pool = Pool(0, 0, 0, 0, 0, 0, 0, 0.0)
-        self._unfit, self._flow = window.Unfit(), window.Flow(doors.ticks())
-        self._nodes = nodes.Nodes(settings)
+        self._unfit, self._flow = dispatch_window.Unfit(), dispatch_window.Flow(doors.ticks())
+        self._nodes = failing_nodes.Nodes(settings)
         self._statistics = statistics.Statistics(spool, settings.statistics, doors.say)
         self._wakeup = _open_wakeup(spool)
         self._published = 0.0
@@ -72,16 +84,16 @@ class Master:
         self._trimmed = 0.0
         self._looks, self._listing = intake.Looks(), intake.Listing()
         self._unlinked: list[str] = []
-        self._leftovers = leftovers.Leftovers(spool)
+        self._leftovers = cleanup.Leftovers(spool)
         self._db: Database = open_writer(spool)
-        self._mishaps = mishaps.Mishaps(doors.say)
-        self._posting = posting.Posting(self._db, doors.say, doors.ticks)
+        self._mishaps = internal_errors.Mishaps(doors.say)
+        self._posting = userlog_outbox.Posting(self._db, doors.say, doors.ticks)
         self._in_hand = InHand(spool)
         self._evaluators = Evaluators(settings)
         self._jobs = Jobs(self._db, spool, settings, (owner, host), self._evaluators)
-        self._rounds = rounds.Rounds(self._db, settings, doors.say, self._mishaps, self._evaluators)
+        self._rounds = policy_rounds.Rounds(self._db, settings, doors.say, self._mishaps, self._evaluators)
         self._jobs.in_hand = self._rounds.in_hand = self._in_hand
-        self._returns = returns.Returns(self._db, spool, settings, self._wake, self._mishaps)
+        self._returns = output_unpacker.Returns(self._db, spool, settings, self._wake, self._mishaps)
         self._taken: set[str] = set()
         self._engine: Optional[EngineClient] = None
         self.more = True  # whether there is work left that needs no event to be done
@@ -90,10 +102,10 @@ class Master:
 
     def begin(self) -> None:
         """Finish what an earlier master left half done, and find the engine. EngineError when none can be started."""
-        crash.point("recover.appended", self._posting.begin())
+        crashpoints.point("recover.appended", self._posting.begin())
         self._taken = self._db.taken()
         self._tidy()
-        crash.point("recover.tidied")
+        crashpoints.point("recover.tidied")
         self._publish(self._doors.clock())
         self._meet_engine()
 
@@ -106,7 +118,7 @@ class Master:
         )
         self._hold_suspect()
         self._transact(lambda: self._jobs.reconcile(hello.tasks, self._doors.clock()))
-        crash.point("engine.reconciled")
+        crashpoints.point("engine.reconciled")
         self._after_commit([], [])
         self._published = (
             self._doors.ticks() - _HEARTBEAT
@@ -151,7 +163,7 @@ class Master:
                 self._doors.say(f"the engine (process {self._engine.hello.pid}) keeps everything for the next master")
             elif end_pilots or not self._jobs.given.running:
                 self._transact(lambda: self._jobs.put_back(self._doors.clock(), "alien_work_queue was stopped"))
-                crash.point("stop.committed")
+                crashpoints.point("stop.committed")
                 self._after_commit([], [])
                 self._engine.stop()
                 self._await_bye()
@@ -217,7 +229,7 @@ class Master:
         names = self._look()
         found = intake.read(self._spool, names, self._db, self._owner, self._in_hand.task_file) if names else []
         self._in_hand.nothing()
-        crash.point("claim.read", found)
+        crashpoints.point("claim.read", found)
         verdicts = self._rounds.slice(now)
         room = self._room()
         due = self._doors.ticks() - self._published >= _HEARTBEAT
@@ -252,8 +264,8 @@ class Master:
             ungiven -= self._jobs.kept_back.count(self._totals())
         if ungiven <= 0:
             return 0
-        pool = window.Pool(self._pool.cores - self._pool.cores_used, given.waiting, given.running)
-        return min(ungiven, window.room(pool, self._settings.job_limit, self._unfit.tasks, self._flow.rate))
+        pool = dispatch_window.Pool(self._pool.cores - self._pool.cores_used, given.waiting, given.running)
+        return min(ungiven, dispatch_window.room(pool, self._settings.job_limit, self._unfit.tasks, self._flow.rate))
 
     def _totals(self) -> Totals:
         return Totals(self._pool.cores, self._pool.memory)
@@ -271,7 +283,9 @@ class Master:
             elif isinstance(event, Pool):
                 self._pool = event
                 free = event.cores - event.cores_used
-                self._unfit = window.look(self._unfit, window.Pool(free, event.waiting, event.running), self._flow.rate)
+                self._unfit = dispatch_window.look(
+                    self._unfit, dispatch_window.Pool(free, event.waiting, event.running), self._flow.rate
+                )
             elif isinstance(event, Complaint):
                 self._doors.say(f"the engine complains: {event.detail}")
         self._flow.saw(ended, self._doors.ticks())
@@ -284,7 +298,7 @@ class Master:
         except Exception as error:  # noqa: BLE001 - told, and the result counts all the same
             self._mishaps.tell(f"the look at the node of {result.tag} failed", error)
 
-    def _look_anew(self, care: mishaps.Care | None = None) -> None:
+    def _look_anew(self, care: internal_errors.Care | None = None) -> None:
         """Forget what we think of the jobs for what the database says."""
         self._jobs = Jobs(self._db, self._spool, self._settings, (self._owner, self._host), self._evaluators, care)
         self._jobs.in_hand = self._in_hand
@@ -294,9 +308,9 @@ class Master:
         try:
             self._transact_once(work)
         except Exception as error:
-            if not mishaps.of_one(error):
+            if not internal_errors.of_one(error):
                 raise
-            self._look_anew(mishaps.Care(self._db, self._mishaps))
+            self._look_anew(internal_errors.Care(self._db, self._mishaps))
             try:
                 self._transact_once(work)
             finally:
@@ -317,7 +331,7 @@ class Master:
         self,
         events: Sequence[StateChange | Result],
         found: Sequence[intake.Read | Damaged],
-        verdicts: Sequence[rounds.Found],
+        verdicts: Sequence[policy_rounds.Found],
         room: int,
         now: float,
     ) -> None:
@@ -327,7 +341,7 @@ class Master:
 
         def work() -> None:
             taken[:], damaged[:] = self._take_up(found, now)
-            crash.point("claim.uncommitted", taken)
+            crashpoints.point("claim.uncommitted", taken)
             for event in events:
                 if isinstance(event, Result):
                     self._jobs.ended(event)
@@ -339,7 +353,7 @@ class Master:
 
         self._transact(work)
         self._committed, self._pace = self._doors.ticks(), _PACE_OF_A_CROWD if len(events) >= _CROWD else _PACE
-        crash.point("events.forgotten", forgets)
+        crashpoints.point("events.forgotten", forgets)
         self._after_commit(taken, damaged)
 
     def _take_up(self, found: Sequence[intake.Read | Damaged], now: float) -> tuple[list[str], list[Damaged]]:
@@ -363,13 +377,13 @@ class Master:
     def _after_commit(self, taken: list[str], damaged: list[Damaged]) -> None:
         effects = self._jobs.take_effects()
         self._taken.update(taken)
-        crash.point("claim.committed", taken)
-        crash.point("result.committed", effects.acks)
-        crash.point("engine.untold", effects.messages)
-        crash.point("events.posted", effects.events)
+        crashpoints.point("claim.committed", taken)
+        crashpoints.point("result.committed", effects.acks)
+        crashpoints.point("engine.untold", effects.messages)
+        crashpoints.point("events.posted", effects.events)
         if effects.events:
             self._posting.deliver(effects.events)
-            crash.point("events.appended")
+            crashpoints.point("events.appended")
         try:
             self._tell_engine(effects)
         finally:  # what is committed is committed, also when the engine has just gone
@@ -392,8 +406,8 @@ class Master:
                 self._engine.cancel(message.tag)
         self._engine.acknowledge(effects.acks)
         self._engine.flush()
-        crash.point("engine.told", effects.messages)
-        crash.point("result.acknowledged", effects.acks)
+        crashpoints.point("engine.told", effects.messages)
+        crashpoints.point("result.acknowledged", effects.acks)
 
     def _unlink(self, names: list[str]) -> None:
         for name in names:
@@ -404,7 +418,7 @@ class Master:
             except OSError as error:
                 self._doors.say(f"cannot remove the task file {name}, which is committed: {error.strerror}")
                 continue
-            crash.point("claim.unlinked")
+            crashpoints.point("claim.unlinked")
             self._unlinked.append(name)
 
     def _publish(self, now: float) -> None:
@@ -421,13 +435,13 @@ class Master:
             "LOGS_WAITING": self._posting.waiting,
             "GIVEN": self._jobs.given.waiting + self._jobs.given.running,
         }
-        counts.publish(self._spool, counts.Counts(self._jobs.counts, int(now), extra))
+        published_counts.publish(self._spool, published_counts.Counts(self._jobs.counts, int(now), extra))
         self._published = self._doors.ticks()
 
     def _withdraw(self) -> None:
         """Who cannot use the database vouches for nothing: rather at once than when the counts are stale."""
         try:
-            counts.withdraw(self._spool)
+            published_counts.withdraw(self._spool)
         except OSError as error:
             self._doors.say(f"cannot withdraw the counts: {error.strerror}")
 
@@ -435,8 +449,8 @@ class Master:
         if self._doors.ticks() - self._trimmed >= _TRIM:
             self._trimmed = self._doors.ticks()
             self._transact(lambda: self._db.trim_history(self._settings.history))
-            historyfile.rotate(self._spool, self._doors.say)  # nothing is on its way into it
-            crash.point("history.trimmed")
+            history_file.rotate(self._spool, self._doors.say)  # nothing is on its way into it
+            crashpoints.point("history.trimmed")
             self._tidy()
 
     def _tidy(self) -> None:

@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from foremen.engine.protocol import Pool
-from foremen.master import historyfile
+from foremen.master import history_file
 from spool import job
-from spool.folder import Spool
+from spool.store.layout import Spool
 
 LONGEST = 4 * 2**20  # bytes: at a line a minute about two weeks; a longer file is renamed to statistics.TIME
 KEPT = 4  # renamed files
@@ -70,7 +70,7 @@ class Statistics:
                 self._say(f"cannot write the statistics log {self._path}: {error.strerror}; jobs go on without")
             self._failing = True
             return
-        historyfile.put_aside(self._path, self._longest, KEPT, self._say)
+        history_file.put_aside(self._path, self._longest, KEPT, self._say)
 
 
 def line(now: float, seconds: float, counts: Mapping[int, int], happened: Mapping[int, int], pool: Pool) -> str:

@@ -12,7 +12,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 
-from foremen.master.transfer import Outputs
+from foremen.master.file_transfer import Outputs
 from spool.errors import AwqError
 
 _MOST_MEMBERS = 100_000  # about 1 KB of memory each

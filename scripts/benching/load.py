@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from benching.rig import Rig
-from spool import numbers, taskfile
-from spool.folder import Spool
+from spool.store import cluster_ids, task_file
+from spool.store.layout import Spool
 
 AGENT = b"#!/bin/bash\n" + b"# an AliEn-like agent script of 2 kB\n" * 56 + b"echo hello\n"
 STAMP = b"#!/bin/sh\ndate +%s.%N\n"
@@ -41,23 +41,23 @@ def pilots(rig: Rig, spool: Spool, jobs: int) -> None:
     ad = _ad(rig)
     for _ in range(jobs):
         number = _with_copy(spool)
-        taskfile.write_submission(spool, taskfile.Submission([_cluster(ad, number, True)]))
+        task_file.write_submission(spool, task_file.Submission([_cluster(ad, number, True)]))
 
 
 def queue(rig: Rig, spool: Spool, real: int, more: int) -> None:
     """``real`` pilots as ``pilots`` makes them, and behind them ``more`` clusters that differ only in having no copy."""
     ad = _ad(rig)
     clusters = [_cluster(ad, _with_copy(spool), True) for _ in range(real)]
-    first = numbers.take_clusters(spool, more)
+    first = cluster_ids.take_clusters(spool, more)
     clusters += [_cluster(ad, number, False) for number in range(first, first + more)]
     for at in range(0, len(clusters), _AT_ONCE):
-        taskfile.write_submission(spool, taskfile.Submission(clusters[at : at + _AT_ONCE]))
+        task_file.write_submission(spool, task_file.Submission(clusters[at : at + _AT_ONCE]))
 
 
 def _with_copy(spool: Spool) -> int:
-    number = numbers.take_clusters(spool, 1)
+    number = cluster_ids.take_clusters(spool, 1)
     os.makedirs(spool.payload(number), 0o700)
-    taskfile.write_durably(f"{spool.payload(number)}/executable", AGENT)
+    task_file.write_durably(f"{spool.payload(number)}/executable", AGENT)
     return number
 
 
@@ -71,8 +71,8 @@ def _ad(rig: Rig) -> dict[str, str]:
     return {name: expression for name, expression in ad.items() if name not in ("ProcId", "Owner")}
 
 
-def _cluster(ad: dict[str, str], number: int, copy: bool) -> taskfile.Cluster:
+def _cluster(ad: dict[str, str], number: int, copy: bool) -> task_file.Cluster:
     own = {"ClusterId": str(number), "Out": f'"{number}.log"', "Err": f'"{number}.log"'}
     if not copy:
         own["Cmd"] = '"/bin/true"'
-    return taskfile.Cluster(number, {**ad, **own}, [{"ProcId": "0"}], copy)
+    return task_file.Cluster(number, {**ad, **own}, [{"ProcId": "0"}], copy)

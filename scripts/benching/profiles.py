@@ -27,7 +27,7 @@ def profile(bench: Bench) -> Iterator[Row]:
     rig = bench.rig
     files = {name: rig.folder("profile") / name for name in _ROOTS}
     python = [str(rig.prefix / "lib/venv/bin/python"), "-I", str(Path(sampler.__file__))]
-    master = [*python, str(files["master"]), "foremen.master.cli", "main"]
+    master = [*python, str(files["master"]), "foremen.operator.alien_work_queue", "main"]
     engine = [*python, str(files["engine"]), "foremen.engine.process", "main"]
     with rig.site(master, engine) as site:
         rig.folder("profile")

@@ -12,7 +12,7 @@ from benching import bare, load
 from benching.bench import Bench
 from benching.rig import BenchError, Rig, Shape, Site, cpu, memory, say, share_of_memory
 from benching.table import Aim, Row, alone, compared
-from spool import counts
+from spool.store import published_counts
 
 _FOREMEN = Shape(2, 4, 50)
 _DIRECT = Shape(0, 4, 50)
@@ -127,7 +127,7 @@ def _passing(site: Site, total: int, jobs: int) -> float:
     """Tasks a second while the first ``jobs`` of ``total`` end, without the first and the last few of them."""
     times = []
     for left in (total - jobs * _LEFT, total - jobs * (1 - _LEFT)):
-        now = counts.published(site.spool).total
+        now = published_counts.published(site.spool).total
         while now > left:
             time.sleep(0.02)
             now = site.counts().total

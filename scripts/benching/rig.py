@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from benching import family, shown
-from foremen import starter
 from foremen.engine.client import make_password
-from foremen.shortcut import Shortcut
-from spool import counts
+from foremen.native import starter
+from foremen.native.preload import Shortcut
 from spool.errors import NotVouched
-from spool.folder import Spool, create_spool, open_spool
+from spool.store import published_counts
+from spool.store.layout import Spool, create_spool, open_spool
 
 _SELDOM = 0.05  # s between two looks at the counts, which cost what is measured
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -66,10 +66,10 @@ class Site:
         extra = self.counts().extra
         self.master, self.engine, self.port = extra["MASTER_PID"], extra["ENGINE_PID"], extra["PORT"]
 
-    def counts(self) -> counts.Counts:
+    def counts(self) -> published_counts.Counts:
         """Vouched for, jobs in task files included; BenchError when the master has gone."""
         try:
-            return counts.vouched_counts(self.spool, 60, time.time())
+            return published_counts.vouched_counts(self.spool, 60, time.time())
         except NotVouched as error:
             raise BenchError(str(error)) from None
 
@@ -84,7 +84,7 @@ class Site:
     def waits(self, jobs: int, seconds: float = 300) -> None:
         """Until so many jobs are taken up."""
         wait(
-            lambda: counts.published(self.spool).total >= jobs and not os.listdir(self.spool.queue),
+            lambda: published_counts.published(self.spool).total >= jobs and not os.listdir(self.spool.queue),
             seconds,
             f"{jobs} jobs",
         )
@@ -222,7 +222,7 @@ def _scratch() -> str:
 def _engine_of(root: str) -> bool:
     """Whether a master has published its engine."""
     try:
-        return bool(counts.published(Spool(root)).extra["PORT"])
+        return bool(published_counts.published(Spool(root)).extra["PORT"])
     except (NotVouched, KeyError):
         return False
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from benching.bench import Bench
 from benching.table import Aim, Row, alone, compared
-from foremen.launch.spread import spread
+from foremen.node.foreman_choice import spread
 
 _WORKERS, _FOREMEN, _SITES = 1000, 12, 20
 _MOVED = 1.25  # times the share of the foreman that came or went

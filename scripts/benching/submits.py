@@ -44,7 +44,9 @@ def start(bench: Bench) -> Iterator[Row]:
 def _parts(rig: Rig) -> dict[str, list[str]]:
     """Commands that go as far as a part of a submission without the fork server, each further than the one before."""
     python, place = rig.bare_python(), _PLACE.format(_packages(rig))
-    imports = place + "from shims.condor_submit import main;from shims.process import run" + _END
+    imports = (
+        place + "from shims.commands.condor.condor_submit import main;from shims.cli.entry_point import run" + _END
+    )
     return {
         "bare": [python, "-I", "-S", "-c", "pass"],
         "imports": [python, "-IS", "-c", imports],

@@ -8,8 +8,8 @@ another function, has nested ads, or refers to itself is not proven to be cheap;
 from __future__ import annotations
 
 from spool.classad import scope
+from spool.classad.library import EVERYTHING
 from spool.classad.literals import literal
-from spool.expressions import EVERYTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

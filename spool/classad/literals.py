@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spool import ad as ads
+from spool.classad import ads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

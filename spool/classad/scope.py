@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, Optional
 
 import classad2
 
-from spool import expressions
-from spool.classad import bounds
+from spool.classad import bounds, library
+from spool.classad.library import EVERYTHING
 from spool.classad.literals import literal
-from spool.expressions import EVERYTHING
 
 _KEPT = 20000  # texts whose trees are kept: those of JAliEn's pilots are all the same
 _ONE_REPEAT = re.compile(r'regexp\s*\(\s*"(?:[^"\\*+?{}]*|[^"\\*+?{}()]*[*+][^"\\*+?{}()]*)"\s*,', re.IGNORECASE)
@@ -69,7 +68,7 @@ def _parse(text: str) -> Parsed:
         bounds.check(text)
     except bounds.TooLarge as error:
         return Parsed(None, str(error), nothing, False, {}, nothing, False)
-    tree = expressions.tree(text)
+    tree = library.tree(text)
     if tree is None:
         return Parsed(None, "", nothing, False, {}, nothing, False)
     lowered = text.lower()
@@ -84,7 +83,7 @@ def _parse(text: str) -> Parsed:
     if squared:
         functions.discard("regexp")
     two = "my." in lowered or "target." in lowered
-    names = expressions.references(text, tree)
+    names = library.references(text, tree)
     return Parsed(tree, "", names, two, words, frozenset(functions), nested, len(text), squared)
 
 

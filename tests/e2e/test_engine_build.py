@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from foremen.engine import build
-from foremen.engine.outcomes import TABLE
+from foremen.engine.workqueue import build
+from foremen.engine.workqueue.outcomes import TABLE
 
 ROOT = Path(build.__file__).resolve().parents[2]
 pytestmark = pytest.mark.engine
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 
 def _build(output: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "foremen.engine.build", "--output", str(output)],
+        [sys.executable, "-m", "foremen.engine.workqueue.build", "--output", str(output)],
         env={**os.environ, **environment}, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

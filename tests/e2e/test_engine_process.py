@@ -23,7 +23,7 @@ import engine_rig as rig
 from foremen.engine.client import connect, connect_or_start, make_password, spawn, start_engine
 from foremen.engine.errors import EngineError, EngineGone
 from foremen.engine.protocol import RUNNING, Pool, Result, StateChange, TaskSpec
-from spool.folder import create_spool
+from spool.store.layout import create_spool
 
 pytestmark = pytest.mark.engine
 

@@ -1,4 +1,4 @@
-"""What the library sees of its tasks: one of each state where it looks for one (foremen/engine/states.c), one of each kind where it offers
+"""What the library sees of its tasks: one of each state where it looks for one (wait_index.c), one of each kind where it offers
 them (offers.c), all where it counts."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engine
 _BEGIN = """
 import contextlib, subprocess, sys, time
 from foremen.engine.protocol import TaskSpec
-from foremen.engine.workqueue import QueueOptions, WorkQueue
+from foremen.engine.workqueue.binding import QueueOptions, WorkQueue
 
 folder, port = sys.argv[1], int(sys.argv[2])
 queue = WorkQueue(QueueOptions(

@@ -14,7 +14,7 @@ import pytest
 from sites import Site, eventually, install, site
 from spool_rig import LivingMaster
 
-from spool.folder import create_spool
+from spool.store.layout import create_spool
 
 pytestmark = pytest.mark.engine
 

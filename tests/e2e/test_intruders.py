@@ -10,7 +10,7 @@ import intruders
 import pytest
 from sites import Site, eventually, free_ports, install, site
 
-from foremen.launch import proc
+from foremen.node.host import procfs
 
 pytestmark = pytest.mark.engine
 PARTS = ("engine", "foreman")
@@ -99,7 +99,7 @@ def test_reflection_with_two_sessions(at: Site, first: str, second: str) -> None
 def test_listens_for_this_host(at: Site) -> None:
     """While all is on one host, nothing can be reached from another one."""
     for port in ports(at).values():
-        assert {address for address, _uid in proc.listeners(port)} == {"127.0.0.1"}
+        assert {address for address, _uid in procfs.listeners(port)} == {"127.0.0.1"}
 
 
 def test_pilots_run_meanwhile(at: Site) -> None:

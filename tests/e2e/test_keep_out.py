@@ -17,8 +17,8 @@ import pytest
 from sites import Site, eventually, free_ports, install, site
 from spool_rig import as_nobody
 
-from foremen.launch.folder import Place
-from spool import private
+from foremen.node.state_files import Place
+from spool.store import private_files
 
 pytestmark = pytest.mark.engine
 
@@ -281,7 +281,7 @@ def test_an_overwritten_copy_is_not_on_the_disk(tmp_path: Path) -> None:
             with (folder / f"in.{number}").open("wb") as file:
                 file.write(f"{MARKER}\n".encode() * 100)
                 os.fsync(file.fileno())
-        private.wipe_tree(str(folder))
+        private_files.wipe_tree(str(folder))
     finally:
         subprocess.run(["umount", str(place)], check=True)
     assert MARKER.encode() not in image.read_bytes()

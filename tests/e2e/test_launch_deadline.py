@@ -10,7 +10,7 @@ import time
 import pytest
 from test_launch_helpers import lives, manager_binary, site, until  # noqa: F401 fixtures
 
-from foremen import pilot
+from foremen.pilot import launch_script
 
 pytestmark = pytest.mark.engine
 FACTS = {"AWQ_JOB_AD": "A = 1\n", "AWQ_JOB_ID": "12.3", "AWQ_CPUS": "1", "AWQ_MEMORY": "10", "AWQ_DISK": "10"}
@@ -22,7 +22,10 @@ def submit(of, script):
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     facts = " ".join(f"{name}={shlex.quote(value)}" for name, value in FACTS.items())
-    of.submit(f"export {facts}\n" + pilot.command([], pilot.Redirections("", "", ""), False, str(path)), launch=False)
+    of.submit(
+        f"export {facts}\n" + launch_script.command([], launch_script.Redirections("", "", ""), False, str(path)),
+        launch=False,
+    )
 
 
 def begin(of, workers="1", *options, **environ):

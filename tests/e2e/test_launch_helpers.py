@@ -181,13 +181,13 @@ class Site:
 
     def run(self, *arguments, **environ):
         """Run a command; CompletedProcess."""
-        command = [sys.executable, "-m", "foremen.launch.cli", *arguments]
+        command = [sys.executable, "-m", "foremen.operator.alien_wq_worker", *arguments]
         env = {**self.environ, **environ}
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     def popen(self, *arguments):
         """Start a command; Popen."""
-        command = [sys.executable, "-m", "foremen.launch.cli", *arguments]
+        command = [sys.executable, "-m", "foremen.operator.alien_wq_worker", *arguments]
         return subprocess.Popen(command, env=self.environ, stdout=subprocess.DEVNULL)
 
     def ok(self, *arguments, **environ):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from test_launch_helpers import lives, manager_binary, site, until  # noqa: F401 fixtures
 
-from foremen import workerfile
-from foremen.launch.folder import Place
+from foremen.batch import worker_file
+from foremen.node.state_files import Place
 
 pytestmark = pytest.mark.engine
 
@@ -164,7 +164,7 @@ def test_password_is_needed_and_hidden(site, tmp_path):  # noqa: F811
 
 def test_single_file(site, tmp_path):  # noqa: F811
     """Packed into one file with click, foremen and workers start and stop the same: what ships to execute nodes."""
-    (tmp_path / "awq.pyz").write_bytes(workerfile.packed())
+    (tmp_path / "awq.pyz").write_bytes(worker_file.packed())
     environ = {name: value for name, value in site.environ.items() if name != "PYTHONPATH"}
 
     def run(verb):

@@ -122,7 +122,7 @@ class Other:
 
     def run(self, *arguments, **environ):
         """A command there."""
-        command = (*self.enter, sys.executable, "-m", "foremen.launch.cli", *arguments)
+        command = (*self.enter, sys.executable, "-m", "foremen.operator.alien_wq_worker", *arguments)
         env = {**self.of.environ, **environ}
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=90, check=False)
 

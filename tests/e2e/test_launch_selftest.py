@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from test_launch_helpers import CCTOOLS, manager_binary, site  # noqa: F401 fixtures
 
-from foremen.launch.protocols import Speech, accepts, misfit, spoken_by
-from foremen.launch.selftest import judge
+from foremen.node.probe.protocols import Speech, accepts, misfit, spoken_by
+from foremen.node.self_test.run import judge
 
 pytestmark = pytest.mark.engine
 LOSING = Path(__file__).parent.parent / "losing_foreman.py"

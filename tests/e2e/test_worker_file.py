@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from sites import ROOT, Site, eventually, install, site
 
-from foremen import laidout, shortcut, starter
 from foremen.acceptor import foreman
+from foremen.native import deploy, preload, starter
 
 pytestmark = pytest.mark.engine
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -174,9 +174,9 @@ def test_nothing_too_much(here):
     """No jinja2, engine, master or shims travel to the nodes; click's licence does."""
     names = zipfile.ZipFile(here.work / "node/alien_wq_worker.pyz").namelist()
     tops = {"/".join(name.split("/")[:2]) if name.startswith("foremen") else name.split("/")[0] for name in names}
-    ours = {"foremen/__init__.py", "foremen/acceptor", "foremen/launch", "foremen/progress.py"}
+    ours = {"foremen/__init__.py", "foremen/acceptor", "foremen/node", "foremen/progress.py"}
     ours |= {f"foremen/{name}.py" for name in ("laidout", "shortcut", "starter")}
-    programs = {f"foremen/{laidout.file_name(name)}" for name in (shortcut.NAME, starter.NAME, foreman.NAME)}
+    programs = {f"foremen/{deploy.file_name(name)}" for name in (preload.NAME, starter.NAME, foreman.NAME)}
     assert tops == {"__main__.py", "click", "spool", *ours, *programs}
     assert "click/LICENSE.txt" in names
-    assert "foremen/launch/fake.py" not in names
+    assert "foremen/node/host/fake.py" not in names

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mastering import Site
 
-from spool.folder import create_spool
+from spool.store.layout import create_spool
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from spool import ad as ads
-from spool.crash import STATUS
-from spool.database import Database, open_reader
+from spool.classad import ads
+from spool.crashpoints import STATUS
 from spool.errors import SpoolError
-from spool.folder import Spool
 from spool.job import COMPLETED
+from spool.store.layout import Spool
+from spool.store.sqlite import Database, open_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
@@ -43,7 +43,7 @@ queue {count}
 class Site:
     """One spool; ``wait`` keeps a master going: the n-th one dies at the n-th of ``points``, those after them live."""
 
-    master_code = "import sys; from foremen.master.cli import main; sys.exit(main())"
+    master_code = "import sys; from foremen.operator.alien_work_queue import main; sys.exit(main())"
     fatal: tuple[int, ...] = ()
     """Other statuses that a master may end with."""
 
@@ -123,7 +123,7 @@ class Site:
 
     def command(self, name: str, *words: str, text: str = "", at: str = "") -> subprocess.CompletedProcess[str]:
         """A condor command as a process of its own, with standard input; ``at``: it dies there."""
-        code = f"from shims.{name} import main; from shims.process import run; run(main)"
+        code = f"from shims.commands.condor.{name} import main; from shims.cli.entry_point import run; run(main)"
         return subprocess.run(
             [sys.executable, "-c", code, *words], env={**self._env, "AWQ_CRASH_AT": at}, cwd=self.work, input=text,
             capture_output=True, text=True, timeout=DEADLINE, check=False,

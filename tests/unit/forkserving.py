@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine_rig as rig
 
-from spool import ad as ads
-from spool.folder import Spool
+from spool.classad import ads
+from spool.store.layout import Spool
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED, ALONE = "served", "alone"
@@ -68,16 +68,16 @@ SCRIPT = """#!{python} -IS
 import sys
 sys.path[:0] = [{probe!r}, {root!r}]
 from {module} import main
-from shims.process import run
+from shims.cli.entry_point import run
 run(main)
 """
 
 SERVER = """
 import sys
 sys.path[:0] = [{probe!r}, {root!r}]
-from shims import forkserver
+from shims.forkserver import server as forkserver
 import condor_probe
-sys.modules["shims.condor_probe"] = condor_probe
+sys.modules["shims.commands.condor.condor_probe"] = condor_probe
 forkserver.COMMANDS += ("condor_probe",)
 sys.exit(forkserver.main(sys.argv[1:]))
 """
@@ -93,7 +93,10 @@ class Site:
         (self.prefix / "lib/installed").write_text("first")
         (folder / "condor_probe.py").write_text(PROBE)
         self.place = {"probe": str(folder), "root": str(ROOT)}
-        for name, module in (("condor_probe", "condor_probe"), ("condor_submit", "shims.condor_submit")):
+        for name, module in (
+            ("condor_probe", "condor_probe"),
+            ("condor_submit", "shims.commands.condor.condor_submit"),
+        ):
             for path, content in (
                 (self.prefix / "lib/commands" / name, SCRIPT.format(python=sys.executable, module=module, **self.place).encode()),
                 (self.prefix / "bin" / name, launcher),

@@ -10,12 +10,13 @@ from pathlib import Path
 from foremen.engine.client import EngineClient, connect
 from foremen.engine.fake import FakeEngine
 from foremen.master.loop import Doors, Master, run
-from spool import ad as ads
-from spool import numbers, settings, taskfile
-from spool.database import HistoryRow, JobRow, open_reader
-from spool.folder import Spool
-from spool.taskfile import Act, Cluster, Submission
-from spool.view import JobRecord
+from spool import settings
+from spool.classad import ads
+from spool.store import cluster_ids, task_file
+from spool.store.layout import Spool
+from spool.store.queue_view import JobRecord
+from spool.store.sqlite import HistoryRow, JobRow, open_reader
+from spool.store.task_file import Act, Cluster, Submission
 
 HELLO = b"#!/bin/sh\necho hello $1\necho oops >&2\nexit ${1:-0}\n"
 SLEEP = b"#!/bin/sh\necho started >> $OUT\nexec sleep 100\n"
@@ -48,10 +49,10 @@ class Site:
 
     def submit(self, script: bytes = HELLO, count: int = 1, **attributes: str) -> int:
         """Submit a cluster of ``count`` jobs; attributes are ClassAd expressions. Its number."""
-        number = numbers.take_clusters(self.spool, 1)
+        number = cluster_ids.take_clusters(self.spool, 1)
         os.makedirs(self.spool.payload(number), 0o700)
         path = f"{self.spool.payload(number)}/executable"
-        taskfile.write_durably(path, script)
+        task_file.write_durably(path, script)
         os.chmod(path, 0o700)
         ad = {
             "ClusterId": str(number),
@@ -66,12 +67,12 @@ class Site:
             **attributes,
         }
         procs = [{"ProcId": str(proc)} for proc in range(count)]
-        taskfile.write_submission(self.spool, Submission([Cluster(number, ad, procs, True)]))
+        task_file.write_submission(self.spool, Submission([Cluster(number, ad, procs, True)]))
         return number
 
     def act(self, action: str, *ids: tuple[int, int], reason: str = "") -> None:
         """Leave an action in the queue."""
-        taskfile.write_act(self.spool, Act(action, ids, reason=reason))
+        task_file.write_act(self.spool, Act(action, ids, reason=reason))
 
     def turn_until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
         """Turn the loop until it holds; the test fails when it does not in time."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from spool_rig import LivingMaster
 
-from spool import ad as ads
-from spool.database import open_writer
-from spool.folder import Spool
+from spool.classad import ads
+from spool.store.layout import Spool
+from spool.store.sqlite import open_writer
 
 
 def from_long_form(expression: str) -> str:

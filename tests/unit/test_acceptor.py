@@ -18,7 +18,7 @@ from foremen.acceptor import keeper
 from foremen.acceptor.handshake import IDENT, Client, RefusedError, Server
 from foremen.acceptor.service import Rules
 from foremen.acceptor.waiting import Waiting
-from foremen.launch import proc
+from foremen.node.host import procfs
 
 PASSWORD = b"secret\n"
 
@@ -295,9 +295,9 @@ def acceptor_of(manager: Manager) -> int:
     until = time.monotonic() + 20
     while time.monotonic() < until:
         # Looking for the socket is dear when earlier tests have left thousands: ask about our own processes only.
-        holders = [pid for pid in proc.pids() if is_python(pid) and proc.listens(pid, manager.port)]
+        holders = [pid for pid in procfs.pids() if is_python(pid) and procfs.listens(pid, manager.port)]
         for pid in holders:
-            if getattr(proc.stat(pid), "parent", 0) in holders:
+            if getattr(procfs.stat(pid), "parent", 0) in holders:
                 return pid
         time.sleep(0.02)
     raise AssertionError("no acceptor")

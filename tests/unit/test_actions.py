@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from query_rig import fill_queue
 
-from shims import condor_hold, condor_release, condor_rm
-from shims.query import place
-from spool import taskfile
-from spool.taskfile import Act, Cluster, Submission, write_submission
+from shims.cli import identity
+from shims.commands.condor import condor_hold, condor_release, condor_rm
+from spool.store import task_file
+from spool.store.task_file import Act, Cluster, Submission, write_submission
 
-ME = place.user_name()
+ME = identity.user_name()
 COMMANDS = {"condor_rm": condor_rm.main, "condor_hold": condor_hold.main, "condor_release": condor_release.main}
 
 
@@ -55,7 +55,9 @@ def run(capfd, line: str | list[str]) -> tuple[int, str, str]:
 
 def acts(spool) -> list[Act]:
     """The actions in the queue."""
-    return [taskfile.read(f"{spool.queue}/{name}") for name in sorted(os.listdir(spool.queue)) if name.endswith(".act")]
+    return [
+        task_file.read(f"{spool.queue}/{name}") for name in sorted(os.listdir(spool.queue)) if name.endswith(".act")
+    ]
 
 
 ANSWERS = [

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spool import arguments as syntax
-from spool.arguments import ArgumentsError
+from spool.classad import arguments as syntax
+from spool.classad.arguments import ArgumentsError
 
 WORDS = st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=12), max_size=6)
 NAMES = st.text(st.characters(categories=["L", "N"], exclude_characters="="), min_size=1, max_size=8)
@@ -107,7 +107,7 @@ def test_environment_goes_there_and_back(variables):
     """Any environment survives V2 and the job ad."""
     raw = syntax.join_environment_v2(variables)
     assert syntax.environment(syntax.split_v2(raw)) == variables
-    from spool.ad import quote
+    from spool.classad.ads import quote
 
     assert syntax.environment_of({"Environment": quote(raw)}) == variables
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from spool.classad import bounds, cost, scope
-from spool.database import open_writer
-from spool.folder import Spool
+from spool.store.layout import Spool
+from spool.store.sqlite import open_writer
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = "1" + "+1" * 20_000
@@ -97,11 +97,11 @@ import resource, sys, time
 sys.path[:0] = [{root!r}, {root!r} + "/scripts"]
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 from fuzz_expressions import case
-from foremen.master.expressions import Scope
-from shims.language.expressions import canonical
-from spool import ad as ads
+from foremen.master.policy_expressions import Scope
+from shims.submit.expressions import canonical
+from spool.classad import ads
 from spool.classad import bounds
-from spool.view import JobRecord
+from spool.store.queue_view import JobRecord
 
 class Elsewhere:
     def value(self, cluster, question, changing):
@@ -157,7 +157,7 @@ def test_commands_refuse_what_is_too_large(spool: Spool, tmp_path: Path, words: 
             database.add_jobs([(1, 0, 1, 0, "ProcId = 0\n", "")])
             database.finish(1, 0, "ClusterId = 1\nProcId = 0\n")
         database.close()
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from shims.{words[0]} import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from shims.commands.condor.{words[0]} import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *words[1:]], capture_output=True, text=True, check=False, cwd=tmp_path,
         env={"AWQ_WORKDIR": spool.root, "HOME": str(tmp_path)},

@@ -7,9 +7,9 @@ import json
 import pytest
 from query_rig import fill_queue
 
-from shims import condor_history
-from spool import ad as ads
-from spool.database import open_writer
+from shims.commands.condor import condor_history
+from spool.classad import ads
+from spool.store.sqlite import open_writer
 
 
 def finished(cluster: int, proc: int, status: int = 4, **more: str) -> dict[str, str]:

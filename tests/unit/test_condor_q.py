@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from query_rig import fill_queue, publish_counts
 
-from shims import condor_q
-from shims.query import place
-from spool.taskfile import Cluster, Submission, write_submission
+from shims.cli import identity
+from shims.commands.condor import condor_q
+from spool.store.task_file import Cluster, Submission, write_submission
 
 ROOT = Path(__file__).resolve().parents[2]
-ME = place.user_name()
+ME = identity.user_name()
 
 
 def ad(cluster: int, proc: int = 0, status: int = 1, **more: str) -> dict[str, str]:
@@ -232,8 +232,8 @@ def test_control_characters_do_not_reach_the_terminal(spool, monkeypatch, capfd)
     evil = '"\\033[2Jx\\nTotal\\237"'
     jobs = [ad(1, Cmd=evil, Args=evil, JobBatchName=evil), ad(2, 0, 5, HoldReason=evil, Owner=evil)]
     monkeypatch.setenv("AWQ_WORKDIR", spool.root)
-    from spool import ad as ads
-    from spool.database import open_writer
+    from spool.classad import ads
+    from spool.store.sqlite import open_writer
 
     database = open_writer(spool)
     with database.transaction():
@@ -267,14 +267,15 @@ def test_server_time(queue, capfd):
 
 def command(spool_root: str, *argv: str) -> list[str]:
     """A process of its own that runs condor_q."""
-    code = "import sys; from shims.condor_q import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from shims.commands.condor.condor_q import main; sys.exit(main(sys.argv[1:]))"
     return ["env", f"AWQ_WORKDIR={spool_root}", sys.executable, "-c", code, *argv]
 
 
 def test_totals_need_neither_database_nor_library(queue):
     """-totals is answered from the published counts alone, whatever the number of jobs."""
     after = "print([name for name in ('sqlite3', 'classad2', 're', 'json', 'typing') if name in sys.modules], file=sys.stderr)"
-    code = f"import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from shims.condor_q import main; status = main(sys.argv[1:]); {after}"
+    code = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); "
+    code += f"from shims.commands.condor.condor_q import main; status = main(sys.argv[1:]); {after}"
     done = subprocess.run(
         [sys.executable, "-IS", "-c", code, str(ROOT), "-totals"],
         capture_output=True, text=True, check=True, env={"AWQ_WORKDIR": queue.root, "HOME": "/"},

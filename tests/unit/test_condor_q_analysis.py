@@ -7,8 +7,8 @@ import os
 import pytest
 from query_rig import fill_queue
 
-from shims import condor_q
-from shims.query import place
+from shims.cli import identity
+from shims.commands.condor import condor_q
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def ask(spool, living_master, monkeypatch, capfd):
             "ClusterId": "3",
             "ProcId": "0",
             "JobStatus": "1",
-            "Owner": f'"{place.user_name()}"',
+            "Owner": f'"{identity.user_name()}"',
             "RequestCpus": "1",
             "RequestMemory": "100",
             "RequestDisk": "100",
@@ -123,7 +123,7 @@ def test_jobs_that_nothing_takes(ask):
     assert ask("-unmatchable -af ClusterId -constraint false", never)[1] == ""
     assert "    0 have job requirements that match this slot.\n" in ask("-reverse-analyze", never)[1]
     summary = ask("-analyze:summary", never)[1].splitlines()[-1]
-    assert summary.split() == ["3.0", "0", "0", "0", "0", "0", place.user_name()]
+    assert summary.split() == ["3.0", "0", "0", "0", "0", "0", identity.user_name()]
 
 
 def test_qualifiers_that_are_not_known(ask):

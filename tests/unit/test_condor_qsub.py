@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shims import condor_qsub
+from shims.commands.condor import condor_qsub
 
 
 @pytest.fixture

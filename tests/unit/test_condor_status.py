@@ -9,8 +9,8 @@ import re
 import pytest
 from query_rig import fill_queue
 
-from shims import condor_status, condor_version
-from shims.query import place
+from shims.cli import identity
+from shims.commands.condor import condor_status, condor_version
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_counts_as_alien_and_jalien_read_them(queue, capfd):
 
 def test_forms(queue, capfd):
     """The ad as JSON and in long form, a constraint, and the table."""
-    host = place.host_name()
+    host = identity.host_name()
     assert json.loads(run(capfd, condor_status.main, "-schedd", "-json", "-attributes", "Name,TotalIdleJobs")[1]) == [
         {"Name": host, "TotalIdleJobs": 4}
     ]
@@ -83,7 +83,7 @@ def pool(spool, living_master, monkeypatch):
 
 def test_the_pool_as_slots(pool, capfd):
     """One partitionable slot with what is free, one dynamic slot for the job; the sums are those of Work Queue."""
-    host = place.host_name()
+    host = identity.host_name()
     line = ("-af", "Name", "State", "Cpus", "Memory", "Disk", "TotalSlotCpus")
     assert run(capfd, condor_status.main, *line)[1] == (
         f"slot1@{host} Unclaimed 5 1700 100352 8\nslot1_1@wn1 Claimed 3 300 2048 3\n"
@@ -111,17 +111,17 @@ def test_cores_summed_by_machine_are_those_of_the_pool(spool, living_master, mon
         "RequestCpus": "1",
         "JobCurrentStartDate": "1795184000",
     }
-    hosts = ("wn1", place.host_name())
+    hosts = ("wn1", identity.host_name())
     fill_queue(spool, [{**common, "ProcId": str(n), "RemoteHost": f'"slot1@{host}"'} for n, host in enumerate(hosts)])
     living_master.publish({2: 2}, WORKERS=2, **told_pool)
     told = run(capfd, condor_status.main, "-af", "Machine", "TotalCpus", "TotalMemory", "TotalDisk", "TotalSlots")[1]
     sums = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
-    assert sums == {"wn1": ["undefined"] * 4, place.host_name(): cores}
+    assert sums == {"wn1": ["undefined"] * 4, identity.host_name(): cores}
 
 
 def test_tardis_interlink_and_arc_queries(pool, capfd):
     """The lines that these clients send, word for word."""
-    host = place.host_name()
+    host = identity.host_name()
     tardis = [
         "-af:t",
         "Machine",

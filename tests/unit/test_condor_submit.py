@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from shims.condor_submit import main
-from spool import ad as ads
-from spool import taskfile
-from spool.folder import Spool, create_spool
+from shims.commands.condor.condor_submit import main
+from spool.classad import ads
+from spool.store import task_file
+from spool.store.layout import Spool, create_spool
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "#!/bin/sh\n# -----BEGIN PRIVATE KEY----- not to be shown\necho hi\n"
@@ -38,12 +38,12 @@ def submit(text: str, *options: str) -> int:
     return main([*options, "a.sub"])
 
 
-def clusters(spool: Spool) -> list[taskfile.Cluster]:
+def clusters(spool: Spool) -> list[task_file.Cluster]:
     """Every cluster in the spool's task files, oldest first."""
-    found: list[taskfile.Cluster] = []
+    found: list[task_file.Cluster] = []
     for name in sorted(os.listdir(spool.queue)):
-        task = taskfile.read(f"{spool.queue}/{name}")
-        assert isinstance(task, taskfile.Submission)
+        task = task_file.read(f"{spool.queue}/{name}")
+        assert isinstance(task, task_file.Submission)
         found += task.clusters
     return found
 
@@ -177,7 +177,7 @@ def test_an_old_and_a_new_syntax_in_one_cluster(spool):
     """A job that says its arguments in the other syntax does not see those of the first."""
     assert submit('executable = s.sh\narguments = a\nqueue\narguments = "b c"\nqueue\n') == 0
     (cluster,) = clusters(spool)
-    from spool.arguments import arguments_of
+    from spool.classad.arguments import arguments_of
 
     assert [arguments_of({**cluster.ad, **proc}) for proc in cluster.procs] == [["a"], ["b", "c"]]
 
@@ -291,7 +291,8 @@ def test_usage_and_version(capfd):
 
 def run(script: str, spool: Spool, **options) -> subprocess.CompletedProcess[str]:
     """Run the command as the launcher does, through a line of shell; ``condor_submit`` is ``$0 "$@"``."""
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from shims.condor_submit import main; sys.exit(main(sys.argv[1:]))"
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+    start += "from shims.commands.condor.condor_submit import main; sys.exit(main(sys.argv[1:]))"
     command = f"condor_submit() {{ {sys.executable} -I -S -c '{start.replace(chr(39), chr(34))}' \"$@\"; }}; {script}"
     environment = {"PATH": os.environ["PATH"], "AWQ_WORKDIR": spool.root, "HOME": "/"}
     return subprocess.run(
@@ -347,7 +348,7 @@ def test_the_grids_submissions_import_nothing_slow(spool, text):
     """Importing re alone would take as long as all of HTCondor's condor_submit."""
     Path("a.sub").write_text(text)
     program = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from shims.condor_submit import main\n"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from shims.commands.condor.condor_submit import main\n"
         f"status = main(['a.sub'])\nprint([name for name in {SLOW!r} if name in sys.modules], file=sys.stderr)\nsys.exit(status)"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Every named point of ``spool.crash``: die there, start again, nothing is lost and nothing happens twice."""
+"""Every named point of ``spool.crashpoints``: die there, start again, nothing is lost and nothing happens twice."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from crashing import DESCRIPTION, PILOT, ROOT, Site
 
-from spool.folder import Spool
 from spool.job import COMPLETED, HELD, REMOVED, RUNNING
+from spool.store.layout import Spool
 
 RAN = (COMPLETED, "000 001 005")
 KILLED = (REMOVED, "000 001 004 009")
@@ -259,8 +259,8 @@ def test_the_table_is_complete() -> None:
     for room in ("spool", "shims", "foremen"):
         for path in (ROOT / room).rglob("*.py"):
             text = path.read_text()
-            named = re.findall(r'crash\.point\("([a-z.-]+)"', text)
-            assert len(named) == text.count("crash.point("), f"{path}: a point needs its name in place"
+            named = re.findall(r'crashpoints\.point\("([a-z.-]+)"', text)
+            assert len(named) == text.count("crashpoints.point("), f"{path}: a point needs its name in place"
             found.update(named)
     listed = {point.partition(":")[0] for points, _scenario in MASTER for point in points.split()}
     listed |= {point.partition(":")[0] for point in CLIENT}

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from spool_rig import NOBODY, LivingMaster
 
-from foremen.doctor import checks, report
-from foremen.doctor.checks import FAIL, OK, WARN, Finding
-from foremen.doctor.facts import Cctools, Commands, Disk, Facts, Folder, Limits, Master, Node, Password, Port
-from foremen.doctor.look import _disk, _kind, _master, _ports, _spool, own_name
-from spool.folder import Spool
+from foremen.operator.doctor import checks, report
+from foremen.operator.doctor.checks import FAIL, OK, WARN, Finding
+from foremen.operator.doctor.collect import _disk, _kind, _master, _ports, _spool, own_name
+from foremen.operator.doctor.facts import Cctools, Commands, Disk, Facts, Folder, Limits, Master, Node, Password, Port
 from spool.settings import load
-from spool.sockets import listen
+from spool.store.layout import Spool
+from spool.store.sockets import listen
 
 PREFIX = "/opt/awq"
 OURS = {name: f"{PREFIX}/bin/{name}" for name in ("condor_submit", "condor_q")}

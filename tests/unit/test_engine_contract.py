@@ -28,7 +28,7 @@ from foremen.engine.protocol import (
     StateChange,
     TaskSpec,
 )
-from spool.folder import create_spool
+from spool.store.layout import create_spool
 
 KINDS = [
     "fake",

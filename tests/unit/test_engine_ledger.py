@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from foremen.engine.ledger import Ledger
 from foremen.engine.protocol import Result, StateChange
+from foremen.engine.task_table import Ledger
 
 
 def test_a_tag_is_known_until_acknowledged() -> None:

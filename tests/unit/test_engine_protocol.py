@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foremen.engine.errors import ProtocolError
-from foremen.engine.outcomes import TABLE, outcome_of
 from foremen.engine.protocol import (
     OUTCOMES,
     VERSION,
@@ -28,6 +27,7 @@ from foremen.engine.protocol import (
     decode_request,
     encode,
 )
+from foremen.engine.workqueue.outcomes import TABLE, outcome_of
 
 _bytes = st.binary(min_size=1, max_size=40).filter(lambda data: b"\0" not in data)
 _texts = _bytes.map(lambda data: data.decode("utf-8", "surrogateescape"))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spool import eventlog
-from spool.eventlog import Usage
+from spool.userlog import event_texts
+from spool.userlog.event_texts import Usage
 
 AT = 1_800_000_000
 JOB = (123, 4)
-HOST = eventlog.address("node", 9094)
+HOST = event_texts.address("node", 9094)
 USAGE = Usage(user=90061.5, system=2, sent=10, received=20, wall=3605, cpus=8, disk=1024, memory=2000)
 
 
@@ -35,14 +35,14 @@ def events(tmp_path):
 def every():
     """One event of every kind."""
     return {
-        "SUBMIT": eventlog.submitted(JOB, AT, HOST),
-        "EXECUTE": eventlog.executing(JOB, AT, HOST, "slot1@node", USAGE),
-        "JOB_EVICTED": eventlog.evicted(JOB, AT, USAGE, "the worker vanished"),
-        "IMAGE_SIZE": eventlog.image_size(JOB, AT, 90000, USAGE),
-        "JOB_TERMINATED": eventlog.terminated(JOB, AT, USAGE, 7, None),
-        "JOB_ABORTED": eventlog.aborted(JOB, AT, "via condor_rm (by user alice)"),
-        "JOB_HELD": eventlog.held(JOB, AT, "no such file", 6, 2),
-        "JOB_RELEASED": eventlog.released(JOB, AT, "via condor_release (by user alice)"),
+        "SUBMIT": event_texts.submitted(JOB, AT, HOST),
+        "EXECUTE": event_texts.executing(JOB, AT, HOST, "slot1@node", USAGE),
+        "JOB_EVICTED": event_texts.evicted(JOB, AT, USAGE, "the worker vanished"),
+        "IMAGE_SIZE": event_texts.image_size(JOB, AT, 90000, USAGE),
+        "JOB_TERMINATED": event_texts.terminated(JOB, AT, USAGE, 7, None),
+        "JOB_ABORTED": event_texts.aborted(JOB, AT, "via condor_rm (by user alice)"),
+        "JOB_HELD": event_texts.held(JOB, AT, "no such file", 6, 2),
+        "JOB_RELEASED": event_texts.released(JOB, AT, "via condor_release (by user alice)"),
     }
 
 
@@ -57,20 +57,20 @@ def test_types_jobs_and_times(events):
 
 def test_submitted(events):
     """Host and notes."""
-    ((_, _, _, found),) = events(eventlog.submitted(JOB, AT, HOST, "my notes\nhere"))
+    ((_, _, _, found),) = events(event_texts.submitted(JOB, AT, HOST, "my notes\nhere"))
     assert (found["SubmitHost"], found["LogNotes"].strip()) == (HOST, "my notes here")
 
 
 def test_executing(events):
     """Host and slot."""
-    ((_, _, _, found),) = events(eventlog.executing(JOB, AT, HOST, "slot1@node", USAGE))
+    ((_, _, _, found),) = events(event_texts.executing(JOB, AT, HOST, "slot1@node", USAGE))
     assert (found["ExecuteHost"], found["SlotName"]) == (HOST, "slot1@node")
 
 
 def test_image_size(events):
     """006 as 23.9.6 writes it: image and resident set in KiB, MemoryUsage in whole MB; and the usage in the end of the job."""
     used = USAGE._replace(rss=61500)
-    text = eventlog.image_size(JOB, AT, 75920, used)
+    text = event_texts.image_size(JOB, AT, 75920, used)
     assert text.split("\n")[0].endswith(" Image size of job updated: 75920")
     assert text.split("\n")[1:] == [
         "\t61  -  MemoryUsage of job (MB)",
@@ -80,23 +80,23 @@ def test_image_size(events):
     ]
     ((_, _, _, found),) = events(text)
     assert (found["Size"], found["MemoryUsage"], found["ResidentSetSize"]) == (75920, 61, 61500)
-    ((_, _, _, found),) = events(eventlog.terminated(JOB, AT, used, 0, None))
+    ((_, _, _, found),) = events(event_texts.terminated(JOB, AT, used, 0, None))
     assert found["MemoryUsage"] == 61
 
 
 def test_evicted(events):
     """Not checkpointed, not terminated, with what it used and why."""
-    ((_, _, _, found),) = events(eventlog.evicted(JOB, AT, USAGE, "the worker vanished"))
+    ((_, _, _, found),) = events(event_texts.evicted(JOB, AT, USAGE, "the worker vanished"))
     assert (found["Checkpointed"], found["TerminatedAndRequeued"]) == (False, False)
     assert (found["SentBytes"], found["ReceivedBytes"], found["Reason"]) == (10, 20, "the worker vanished")
-    ((_, _, _, found),) = events(eventlog.evicted(JOB, AT, USAGE))
+    ((_, _, _, found),) = events(event_texts.evicted(JOB, AT, USAGE))
     assert "Reason" not in found
 
 
 @pytest.mark.parametrize("code", [0, 1, 7, 255])
 def test_terminated_by_itself(events, code):
     """The return value, CPU seconds, bytes, and the resources."""
-    ((_, _, _, found),) = events(eventlog.terminated(JOB, AT, USAGE, code, None))
+    ((_, _, _, found),) = events(event_texts.terminated(JOB, AT, USAGE, code, None))
     assert (found["TerminatedNormally"], found["ReturnValue"]) == (True, code)
     assert found["RunRemoteUsage"] == found["TotalRemoteUsage"] == "Usr 1 01:01:01, Sys 0 00:00:02"
     assert (found["SentBytes"], found["TotalReceivedBytes"]) == (10, 20)
@@ -106,7 +106,7 @@ def test_terminated_by_itself(events, code):
 @pytest.mark.parametrize("signal", [1, 9, 15])
 def test_terminated_by_signal(events, signal):
     """The signal and no return value."""
-    ((_, _, _, found),) = events(eventlog.terminated(JOB, AT, USAGE, None, signal))
+    ((_, _, _, found),) = events(event_texts.terminated(JOB, AT, USAGE, None, signal))
     assert (found["TerminatedNormally"], found["TerminatedBySignal"]) == (False, signal)
     assert "ReturnValue" not in found
 
@@ -129,11 +129,11 @@ def test_reasons_and_codes(events):
 def test_any_reason(events, reason):
     """No reason ends its event early, or swallows the next."""
     texts = [
-        eventlog.held(JOB, AT, reason, 1, 0),
-        eventlog.aborted(JOB, AT, reason),
-        eventlog.evicted(JOB, AT, USAGE, reason),
-        eventlog.submitted(JOB, AT, HOST, reason),
-        eventlog.released(JOB, AT, reason),
+        event_texts.held(JOB, AT, reason, 1, 0),
+        event_texts.aborted(JOB, AT, reason),
+        event_texts.evicted(JOB, AT, USAGE, reason),
+        event_texts.submitted(JOB, AT, HOST, reason),
+        event_texts.released(JOB, AT, reason),
     ]
     found = [kind for kind, *_ in events(*texts)]
     assert found == ["JOB_HELD", "JOB_ABORTED", "JOB_EVICTED", "SUBMIT", "JOB_RELEASED"]
@@ -141,8 +141,8 @@ def test_any_reason(events, reason):
 
 def test_as_htcondor_writes_it():
     """Recorded from HTCondor 23.9.6 (its own addresses and resources left out)."""
-    assert eventlog.submitted((87, 0), 0, "<a>", "my notes here").split("\n")[1:] == ["    my notes here", "...", ""]
-    text = eventlog.terminated((87, 0), AT, Usage(cpus=1, disk=150, memory=1, wall=18), 3, None)
+    assert event_texts.submitted((87, 0), 0, "<a>", "my notes here").split("\n")[1:] == ["    my notes here", "...", ""]
+    text = event_texts.terminated((87, 0), AT, Usage(cpus=1, disk=150, memory=1, wall=18), 3, None)
     assert text.startswith("005 (087.000.000) ")
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(AT))
     recorded = [
@@ -161,7 +161,7 @@ def test_as_htcondor_writes_it():
     assert text.split("\n")[1:12] == recorded
     assert "\t   TimeExecute (s)      :       18                    " in text.split("\n")
     assert text.split("\n")[-4:] == ["", f"\tJob terminated of its own accord at {when} with exit-code 3.", "...", ""]
-    assert eventlog.aborted((87, 2), 0, "via condor_rm (by user u1)").split("\n")[1:] == [
+    assert event_texts.aborted((87, 2), 0, "via condor_rm (by user u1)").split("\n")[1:] == [
         "\tvia condor_rm (by user u1)",
         "...",
         "",

@@ -24,16 +24,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine_rig as rig
 from forkserving import ALONE, ROOT, SERVED, Site, alike
 
-from foremen import compiling
-from shims import forkmodules, forkpeer, forkserver
-from spool.folder import Spool
+from foremen.native import build
+from shims.forkserver import client_identity, modules, server
+from spool.store.layout import Spool
 
 
 @pytest.fixture(scope="session")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The launcher, compiled."""
     target = tmp_path_factory.mktemp("launcher") / "launcher"
-    problem = compiling.compiled(compiling.musl() or "cc", str(ROOT / "shims/launcher.c"), str(target))
+    problem = build.compiled(build.musl() or "cc", str(ROOT / "shims/forkserver/launcher.c"), str(target))
     assert not problem, f"{problem}; remedy: scripts/packages"
     return target.read_bytes()
 
@@ -131,9 +131,10 @@ def test_nobody_reads(site: Site) -> None:
 
 def test_loads_no_threads() -> None:
     """``threading`` looks at itself after each fork, at the cost of half a command."""
-    code = "from shims import forkserver; forkserver._load(); import sys; print([name in sys.modules for name in sys.argv[1:]])"
+    code = "from shims.forkserver import server; server._load(); import sys; "
+    code += "print([name in sys.modules for name in sys.argv[1:]])"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code, "threading", "shims.condor_submit"],
+        [sys.executable, "-I", "-c", code, "threading", "shims.commands.condor.condor_submit"],
         capture_output=True,
         text=True,
         check=True,
@@ -143,8 +144,8 @@ def test_loads_no_threads() -> None:
 
 def test_every_command_has_a_main() -> None:
     """The list names modules of ours."""
-    for name in forkserver.COMMANDS:
-        assert (ROOT / "shims" / f"{name}.py").exists()
+    for name in server.COMMANDS:
+        assert (ROOT / "shims/commands/condor" / f"{name}.py").exists()
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------
@@ -492,14 +493,14 @@ def test_a_connection_whose_maker_has_gone_is_not_served(tmp_path: Path) -> None
         code = "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); os.fork() or input()"
         maker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "socket")], stdin=subprocess.PIPE)
         connection, _ = listener.accept()
-        peer = forkpeer.hold(connection)
+        peer = client_identity.hold(connection)
         peer.check()
         assert peer.pid == maker.pid
         maker.wait(30)  # its child keeps the connection
         with pytest.raises(OSError):
             peer.check()
         with pytest.raises(OSError):
-            forkpeer.hold(connection)
+            client_identity.hold(connection)
         peer.close()
         assert maker.stdin is not None
         maker.stdin.close()
@@ -568,14 +569,14 @@ def test_a_child_that_ends_before_it_begins_has_done_nothing(site: Site) -> None
 def test_the_list_of_modules_is_what_the_commands_import() -> None:
     """At once or later; nothing else is loaded, and nothing is missing."""
     wanted: set[str] = set()
-    waiting = [f"shims.{name}" for name in forkserver.COMMANDS]
+    waiting = [f"shims.commands.condor.{name}" for name in server.COMMANDS]
     while waiting:
         name = waiting.pop()
         if name not in wanted:
             wanted.add(name)
             waiting += _imports(_source(name))
     packages = {name for name in wanted if _source(name).name == "__init__.py"}
-    assert sorted(wanted - packages) == sorted(forkmodules.MODULES)
+    assert sorted(wanted - packages) == sorted(modules.MODULES)
 
 
 def _source(name: str) -> Path:

@@ -41,7 +41,7 @@ def test_as_htcondor(case, tmp_path, monkeypatch, capfd):
     for name, content in case.files.items():
         Path(name).write_text(content)
     words = shlex.split(case.command)
-    status = importlib.import_module(f"shims.{words[0]}").main(words[1:])
+    status = importlib.import_module(f"shims.commands.condor.{words[0]}").main(words[1:])
     told = capfd.readouterr()
     recorded = RECORDED[case.name]
     errors = [line for line in recorded["stderr"] if "init_local_hostname" not in line]

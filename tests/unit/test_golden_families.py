@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_golden_submit import FOLDER, comparable
 
-from shims.condor_submit import main
+from shims.commands.condor.condor_submit import main
 
 ROOT = Path(__file__).resolve().parents[2]
 _FOUND = runpy.run_path(str(ROOT / "tests/golden/families/cases.py"))

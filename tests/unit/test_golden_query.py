@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from query_rig import fill_queue, publish_counts
 
-from shims import condor_history
-from shims.condor_q import ask, reply
-from shims.query.answers import Source
-from shims.query.output import Answer
+from shims.cli.stdio import Answer
+from shims.commands.condor import condor_history
+from shims.commands.condor.condor_q import ask, reply
+from shims.commands.condor.condor_q_answer import Source
 from spool.errors import AwqError
-from spool.folder import create_spool
 from spool.settings import load as load_settings
+from spool.store.layout import create_spool
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/golden"))

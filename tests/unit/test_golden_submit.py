@@ -62,7 +62,8 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for PATH with a ``condor_submit`` that starts ours."""
     folder = tmp_path_factory.mktemp("bin")
     command = folder / "condor_submit"
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport site\nsite.main()\nfrom shims.condor_submit import main\n"
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport site\nsite.main()\n"
+    start += "from shims.commands.condor.condor_submit import main\n"
     command.write_text(f"#!{sys.executable}\n{start}raise SystemExit(main(sys.argv[1:]))\n")
     command.chmod(0o755)
     return folder
@@ -71,7 +72,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_same_as_htcondor(case, launcher, tmp_path, monkeypatch):
     """Standard output, standard error and exit status are HTCondor's, but for what belongs to the machine."""
-    from spool.folder import create_spool
+    from spool.store.layout import create_spool
 
     create_spool(str(tmp_path / "spool"))
     work = tmp_path / "work"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from shims import condor_history, condor_q, condor_status
-from shims.query import output
+from shims.cli import stdio
+from shims.commands.condor import condor_history, condor_q, condor_status
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/golden"))
@@ -31,9 +31,9 @@ def _condor_q(argv: list[str]) -> int:
 
     def asked(words: Sequence[str]) -> int:
         question = condor_q.ask(words, USER)
-        return output.show(condor_q.reply(question, condor_q.source_of(question, USER)))
+        return stdio.show(condor_q.reply(question, condor_q.source_of(question, USER)))
 
-    return output.run(asked, "condor_q", argv)
+    return stdio.run(asked, "condor_q", argv)
 
 
 COMMANDS = {"condor_q": _condor_q, "condor_history": condor_history.main, "condor_status": condor_status.main}

@@ -14,16 +14,16 @@ from spool_rig import NOBODY, as_nobody
 
 from foremen.engine.errors import EngineError
 from foremen.engine.process import check_password
-from foremen.launch.errors import LaunchError
-from foremen.launch.plan import check_password as check_at_node
-from foremen.master import intake, leftovers
-from shims.payload import Payload
-from spool import numbers, private
-from spool.database import open_writer
+from foremen.master import cleanup, intake
+from foremen.node.errors import LaunchError
+from foremen.node.plan import check_password as check_at_node
+from shims.api.input_copies import Payload
 from spool.errors import SpoolError
-from spool.folder import Spool, create_spool, open_spool
 from spool.settings import load
-from spool.taskfile import Cluster, Submission, write_submission
+from spool.store import cluster_ids, private_files
+from spool.store.layout import Spool, create_spool, open_spool
+from spool.store.sqlite import open_writer
+from spool.store.task_file import Cluster, Submission, write_submission
 
 SECRET = b"-----BEGIN PRIVATE KEY-----\n" * 400
 
@@ -117,7 +117,7 @@ def test_condor_submit_writes_through_no_link(spool: Spool, tmp_path: Path) -> N
     os.symlink(victim, spool.clusters)
     os.symlink(victim, spool.wakeup)
     with pytest.raises(SpoolError, match="cluster number"):
-        numbers.take_clusters(spool, 1)
+        cluster_ids.take_clusters(spool, 1)
     spool.wake_master()
     assert victim.read_text() == "mine"
 
@@ -163,7 +163,7 @@ def test_the_copy_is_overwritten_before_it_goes(spool: Spool) -> None:
     os.link(elsewhere, folder / "in.1")
     (folder / "in.2").symlink_to(elsewhere)
     held = [os.open(path, os.O_RDONLY) for path in secrets]
-    leftovers.remove_payload(spool, 12)
+    cleanup.remove_payload(spool, 12)
     assert not folder.exists()
     for number in held:
         assert os.read(number, 1 << 20) == bytes(len(SECRET))
@@ -188,8 +188,9 @@ def test_a_submission_that_came_to_nothing_leaves_no_copy(spool: Spool, tmp_path
 
 def test_no_core_file_of_master_and_engine() -> None:
     """Both limits are 0; foremen and workers get the soft one only, so that a pilot may still ask for one."""
-    code = "from spool import private; import resource; private.no_core({hard}); print(resource.getrlimit(resource.RLIMIT_CORE))"
-    root = str(Path(private.__file__).parents[1])
+    code = "from spool.store.private_files import no_core; import resource; no_core({hard}); "
+    code += "print(resource.getrlimit(resource.RLIMIT_CORE))"
+    root = str(Path(private_files.__file__).parents[1])
     for hard, limits in ((True, (0, 0)), (False, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))):
         done = subprocess.run(
             [sys.executable, "-c", code.format(hard=hard)], cwd=root, capture_output=True, text=True, check=True

@@ -13,18 +13,19 @@ from spool_rig import LivingMaster
 
 from foremen.engine.errors import ProtocolError
 from foremen.engine.protocol import TaskSpec, decode_event, decode_request, encode
-from foremen.master import intake, tasks, unpack
-from foremen.master.expressions import Scope
-from foremen.master.jobs import Jobs
-from foremen.master.transfer import Outputs
-from shims import condor_history, condor_q, condor_submit
-from spool import ad as ads
-from spool import settings, taskfile
-from spool.database import JobRow, open_writer
-from spool.folder import Spool
-from spool.requirements import Totals
-from spool.taskfile import Cluster, Submission
-from spool.view import JobRecord
+from foremen.master import intake, task_builder, unpack
+from foremen.master.file_transfer import Outputs
+from foremen.master.job_queue import Jobs
+from foremen.master.policy_expressions import Scope
+from shims.commands.condor import condor_history, condor_q, condor_submit
+from spool import settings
+from spool.classad import ads
+from spool.classad.matchmaking import Totals
+from spool.store import task_file
+from spool.store.layout import Spool
+from spool.store.queue_view import JobRecord
+from spool.store.sqlite import JobRow, open_writer
+from spool.store.task_file import Cluster, Submission
 
 EVIL = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eb\u2028c\x7f"
 HUGE = "9" * 5000
@@ -55,7 +56,7 @@ def prepare(spool: Spool, **attributes: str) -> object:
     (folder / "executable").write_text("#!/bin/sh\n")
     ad = {"Cmd": '"/home/agent"', "Iwd": ads.quote(spool.root), **attributes}
     row = JobRow(12, 0, 1, 0, 0, 0, 0, 0, "", "", ads.dump(ad), 1)
-    return tasks.prepare(row, spool, settings.load({"HOME": "/h"}, {"workdir": spool.root}), 1e9)
+    return task_builder.prepare(row, spool, settings.load({"HOME": "/h"}, {"workdir": spool.root}), 1e9)
 
 
 # --- what the toolkit's own attributes could be used for ------------------------------------------------------------------
@@ -104,7 +105,7 @@ def test_nothing_but_copies_becomes_executable(spool: Spool) -> None:
     password.chmod(0o600)
     os.makedirs(spool.payload(3))
     ad = {"Cmd": '"/x"', "AwqExecutable": '"../../password"'}
-    taskfile.write_submission(spool, Submission([Cluster(3, ad, [{}], True)]))
+    task_file.write_submission(spool, Submission([Cluster(3, ad, [{}], True)]))
     database = open_writer(spool)
     intake.read(spool, os.listdir(spool.queue), database, "me")
     database.close()
@@ -145,7 +146,7 @@ def test_inputs_of_any_name_arrive_or_are_refused(
     assert isinstance(found.task, Submission)
     cluster = found.task.clusters[0]
     row = JobRow(cluster.number, 0, 1, 0, 0, 0, 0, 0, "", "", ads.dump({**cluster.ad, **cluster.procs[0]}), 1)
-    task = tasks.prepare(row, spool, settings.load({"HOME": "/h"}, {"workdir": spool.root}), 1e9)
+    task = task_builder.prepare(row, spool, settings.load({"HOME": "/h"}, {"workdir": spool.root}), 1e9)
     database.close()
     assert isinstance(task, TaskSpec)
     if name != "$(x)":  # an empty macro
@@ -182,7 +183,7 @@ def test_no_value_stops_the_master_or_condor_q(
         "JobUniverse": "5",
     }
     submission = Submission([Cluster(5, {**base, "Iwd": '"/"', **ad}, [{"ProcId": "0"}], False)])
-    taskfile.write_submission(spool, submission)
+    task_file.write_submission(spool, submission)
     database = open_writer(spool)
     master = LivingMaster(spool)
     master.publish()

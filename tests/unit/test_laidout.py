@@ -9,12 +9,12 @@ import subprocess
 
 import pytest
 
-from foremen import compiling, laidout, starter
 from foremen.acceptor import foreman
-from foremen.launch.errors import LaunchError
-from foremen.shortcut import Shortcut
+from foremen.native import build, deploy, starter
+from foremen.native.preload import Shortcut
+from foremen.node.errors import LaunchError
 
-PROGRAMS = {"starter": compiling.the_starter, "shortcut": compiling.the_shortcut, "gate": compiling.the_gate}
+PROGRAMS = {"starter": build.the_starter, "preload": build.the_shortcut, "gate": build.the_gate}
 
 
 @pytest.fixture(params=list(PROGRAMS))
@@ -28,11 +28,11 @@ def wanted(request):
 
 def test_built_once(tmp_path, wanted):
     """The second time it is there; what is there in its place is replaced."""
-    assert compiling.build(wanted, str(tmp_path)).startswith("built ")
-    assert compiling.build(wanted, str(tmp_path)).startswith("up to date")
-    (tmp_path / laidout.file_name(wanted.name)).write_bytes(b"\x7fELF of another machine")
-    assert compiling.build(wanted, str(tmp_path)).startswith("built ")
-    assert os.listdir(tmp_path) == [laidout.file_name(wanted.name)]
+    assert build.build(wanted, str(tmp_path)).startswith("built ")
+    assert build.build(wanted, str(tmp_path)).startswith("up to date")
+    (tmp_path / deploy.file_name(wanted.name)).write_bytes(b"\x7fELF of another machine")
+    assert build.build(wanted, str(tmp_path)).startswith("built ")
+    assert os.listdir(tmp_path) == [deploy.file_name(wanted.name)]
 
 
 @pytest.mark.parametrize(("compiler", "why"), [
@@ -41,7 +41,7 @@ def test_built_once(tmp_path, wanted):
 ])  # fmt: skip
 def test_not_built(tmp_path, wanted, compiler, why):
     """It says why, and what to do; nothing is left there."""
-    said = compiling.build(wanted._replace(compiler=compiler), str(tmp_path))
+    said = build.build(wanted._replace(compiler=compiler), str(tmp_path))
     assert said.startswith(f"no {wanted.name}") and why in said and "apt-get install" in said
     assert os.listdir(tmp_path) == []
 
@@ -49,7 +49,7 @@ def test_not_built(tmp_path, wanted, compiler, why):
 def test_no_compiler(tmp_path, monkeypatch):
     """A node without one builds none."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert compiling.the_starter().compiler == compiling.the_shortcut().compiler == ""
+    assert build.the_starter().compiler == build.the_shortcut().compiler == ""
 
 
 def test_musl_is_there():
@@ -71,10 +71,10 @@ def lay_out_shortcut(folder):
     return Shortcut(str(folder), {}).variables(worker).get("LD_PRELOAD", "")
 
 
-@pytest.fixture(params=["starter", "shortcut"])
+@pytest.fixture(params=["starter", "preload"])
 def lay_out(request):
     """What lays each of them out into a folder."""
-    found = {"starter": lay_out_starter, "shortcut": lay_out_shortcut}[request.param]
+    found = {"starter": lay_out_starter, "preload": lay_out_shortcut}[request.param]
     found.program = request.getfixturevalue("starter_program" if request.param == "starter" else "shortcut_library")
     found.name = request.param
     return found
@@ -86,13 +86,13 @@ def packaged(monkeypatch):
 
     def has(path):
         def get_data(package, _name):
-            assert package == "foremen"
+            assert package == "foremen.native"
             if path is None:
                 raise FileNotFoundError(path)
             with open(path, "rb") as file:
                 return file.read()
 
-        monkeypatch.setattr(laidout.pkgutil, "get_data", get_data)
+        monkeypatch.setattr(deploy.pkgutil, "get_data", get_data)
 
     return has
 
@@ -145,8 +145,8 @@ def test_no_foreman_without_its_gate(tmp_path, packaged):
         foreman.lay_out(worker, str(tmp_path))
     folder = tmp_path / "a b"
     folder.mkdir()
-    assert compiling.build(compiling.the_gate(), str(tmp_path)).startswith("built ")
-    packaged(str(tmp_path / laidout.file_name(foreman.NAME)))
+    assert build.build(build.the_gate(), str(tmp_path)).startswith("built ")
+    packaged(str(tmp_path / deploy.file_name(foreman.NAME)))
     with pytest.raises(LaunchError, match="blanks"):
         foreman.lay_out(worker, str(folder))
     assert foreman.lay_out(worker, str(tmp_path)) == f"{tmp_path}/gate"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shims.language.expressions import boolean, canonical, integer, old_syntax, parse
+from shims.submit.expressions import boolean, canonical, integer, old_syntax, parse
 
 # (as written, as HTCondor 23.9.6 writes it into the ad), asked with +X = ...
 SAID = [

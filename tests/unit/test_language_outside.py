@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shims.language import queue
-from shims.language.errors import DescriptionError
-from shims.language.lines import Lines
-from shims.language.outside import CommandFailed, command_output, matching
+from shims.submit import queue_statement
+from shims.submit.errors import DescriptionError
+from shims.submit.external import CommandFailed, command_output, matching
+from shims.submit.lines import Lines
 
 
 def test_words_of_a_command():
@@ -82,7 +82,7 @@ def test_every_statement_is_read_or_refused(text, following):
         text = "x from no-such/command |"  # commands of the machine are not for guessing
     lines = Lines(following)
     try:
-        found = queue.parse(text, lines)
+        found = queue_statement.parse(text, lines)
     except DescriptionError as error:
         assert error.line >= 0
     else:

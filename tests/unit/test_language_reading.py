@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shims.language import queue
-from shims.language.description import Description
-from shims.language.errors import DescriptionError, SubmitError
-from shims.language.lines import Lines
-from shims.language.macros import Macros
+from shims.submit import queue_statement
+from shims.submit.description import Description
+from shims.submit.errors import DescriptionError, SubmitError
+from shims.submit.lines import Lines
+from shims.submit.macros import Macros
 
 
 def lines_of(text: str) -> list[tuple[int, str]]:
@@ -105,9 +105,9 @@ def test_any_macros_end(pairs):
         return
 
 
-def statement(text: str, rest: str = "") -> queue.Queue:
+def statement(text: str, rest: str = "") -> queue_statement.Queue:
     """A queue statement of these arguments, ``rest`` following it."""
-    return queue.parse(text, Lines(rest))
+    return queue_statement.parse(text, Lines(rest))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_any_description_is_read_or_refused(text):
             arguments = description.next_queue()
             if arguments is None:
                 return
-            queue.parse(description.macros.expand(arguments), description.lines)
+            queue_statement.parse(description.macros.expand(arguments), description.lines)
     except DescriptionError as error:
         assert 0 <= error.line <= text.count("\n") + 1
     except SubmitError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from foremen.launch.ask import SILENT, ask, ask_all
+from foremen.node.probe.status_protocol import SILENT, ask, ask_all
 
 PASSWORD = b"secret\n"
 IDENT = b"auth password sha1"

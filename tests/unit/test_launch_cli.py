@@ -10,11 +10,11 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from foremen.launch.cli import cli
-from foremen.launch.drainfile import end_drain
-from foremen.launch.errors import LaunchError
-from foremen.launch.rows import Row
-from foremen.launch.table import duration, status_json, status_table
+from foremen.node.drain.files import end_drain
+from foremen.node.errors import LaunchError
+from foremen.node.status_rows import Row
+from foremen.node.status_table import duration, status_json, status_table
+from foremen.operator.alien_wq_worker import cli
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VERBS = "start-foremen stop-foremen count-foremen start-workers stop-workers count-workers drain undrain status"
@@ -59,7 +59,7 @@ def test_drain_makes_the_file(environ, tmp_path):
 
 def test_error_is_one_line(environ):
     """No password: exit 1, one line on stderr, with the remedy."""
-    command = [sys.executable, "-m", "foremen.launch.cli", "start-workers"]
+    command = [sys.executable, "-m", "foremen.operator.alien_wq_worker", "start-workers"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
@@ -77,14 +77,14 @@ def test_help_shows_variables_with_their_values(environ):
 def test_program_name_is_the_verb(environ, tmp_path):
     """A launcher called count-workers is alien_wq_worker.sh count-workers."""
     launcher = tmp_path / "count-workers"
-    launcher.write_text("from foremen.launch.cli import main\nmain()\n")
+    launcher.write_text("from foremen.operator.alien_wq_worker import main\nmain()\n")
     done = subprocess.run([sys.executable, str(launcher)], env=environ, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 0)
 
 
 def test_supervisor_needs_the_standard_library_only():
     """It lives on execute nodes: no click, no jinja2, nothing of the engine or the master."""
-    code = "import sys, foremen.launch.supervisor, foremen.launch.processes; print(*sys.modules)"
+    code = "import sys, foremen.node.supervisor, foremen.node.host.linux; print(*sys.modules)"
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, env={"PYTHONPATH": ROOT}, capture_output=True, text=True, check=True)
     names = done.stdout.split()

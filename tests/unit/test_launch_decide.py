@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from foremen.launch import decide
-from foremen.launch.decide import Act, Phase, Policy, Sight, Slot, World, decide_foreman, decide_worker
+from foremen.node import restart_policy
+from foremen.node.restart_policy import Act, Phase, Policy, Sight, Slot, World, decide_foreman, decide_worker
 
 POLICY = Policy()
-RUNNING = decide.started(Slot(0, ("a:1", "b:1")), "a:1", 100.0)
+RUNNING = restart_policy.started(Slot(0, ("a:1", "b:1")), "a:1", 100.0)
 IDLE = Sight(alive=True, connected=True)
 BUSY = replace(IDLE, busy=1, held=1)
 
@@ -40,7 +40,7 @@ def test_pause_grows_when_no_foreman_is_left():
     slot, waits, now = RUNNING, [], 101.0
     for _round in range(6):
         for foreman in ("a:1", "b:1"):
-            slot = decide.ended(decide.started(slot, foreman, now), World(now + 1), POLICY)
+            slot = restart_policy.ended(restart_policy.started(slot, foreman, now), World(now + 1), POLICY)
             now += 1
         waits.append(slot.not_before - now)
         assert slot.tried == frozenset()
@@ -50,7 +50,7 @@ def test_pause_grows_when_no_foreman_is_left():
 
 def test_long_life_resets_the_pause():
     """What went wrong before a long life is forgotten."""
-    slot = decide.ended(replace(RUNNING, short=4, tried=frozenset({"b:1"})), World(200.0), POLICY)
+    slot = restart_policy.ended(replace(RUNNING, short=4, tried=frozenset({"b:1"})), World(200.0), POLICY)
     assert (slot.short, slot.tried, slot.not_before) == (0, frozenset(), 200.0)
 
 
@@ -59,14 +59,14 @@ def test_idle_worker_goes_to_the_next_foreman():
     slot = replace(RUNNING, choices=("a:1", "b:1", "c:1"), started=0.0, idle_since=0.0)
     seen = []
     for _life in range(4):
-        slot = decide.ended(slot, World(slot.started + POLICY.idle_timeout), POLICY)
+        slot = restart_policy.ended(slot, World(slot.started + POLICY.idle_timeout), POLICY)
         assert (slot.phase, slot.not_before, slot.tried) == (
             Phase.WAITING,
             slot.started + POLICY.idle_timeout,
             frozenset(),
         )
         seen.append(slot.choices)
-        slot = replace(decide.started(slot, slot.choices[0], slot.not_before), idle_since=slot.not_before)
+        slot = replace(restart_policy.started(slot, slot.choices[0], slot.not_before), idle_since=slot.not_before)
     assert [order[0] for order in seen] == ["b:1", "c:1", "a:1", "b:1"]
     assert {frozenset(order) for order in seen} == {frozenset({"a:1", "b:1", "c:1"})}
 
@@ -74,7 +74,7 @@ def test_idle_worker_goes_to_the_next_foreman():
 def test_worker_that_was_not_idle_for_long_stays_with_its_foreman():
     """Its foreman went away under it a minute after its last pilot: its first choice is still the first."""
     slot = replace(RUNNING, started=0.0, idle_since=40.0)
-    assert decide.ended(slot, World(100.0), POLICY).choices == RUNNING.choices
+    assert restart_policy.ended(slot, World(100.0), POLICY).choices == RUNNING.choices
 
 
 def test_norespawn():
@@ -88,7 +88,7 @@ def test_no_foreman_answers():
     """It asks again after 2, 4, 8 ... 30 s."""
     slot, now, waits = Slot(0, ("a:1",)), 0.0, []
     for _round in range(6):
-        slot = decide.nowhere(slot, now, POLICY, "none")
+        slot = restart_policy.nowhere(slot, now, POLICY, "none")
         waits.append(slot.not_before - now)
         now = slot.not_before
     assert waits == [2, 4, 8, 16, 30, 30]
@@ -98,8 +98,8 @@ def test_no_foreman_and_norespawn():
     """In an allocation nobody waits for ever: after the idle timeout the slot is given up."""
     policy = Policy(norespawn=True, idle_timeout=10.0)
     slot = Slot(0, ("a:1",), since=5.0)
-    assert decide.nowhere(slot, 14.9, policy, "none").phase is Phase.WAITING
-    assert decide.nowhere(slot, 15.0, policy, "none").phase is Phase.GONE
+    assert restart_policy.nowhere(slot, 14.9, policy, "none").phase is Phase.WAITING
+    assert restart_policy.nowhere(slot, 15.0, policy, "none").phase is Phase.GONE
 
 
 def test_stop_is_term_then_kill():

@@ -12,9 +12,9 @@ import time
 import pytest
 from spool_rig import python
 
-from foremen.launch.door import Command, Identity
-from foremen.launch.fake import FakeSystem
-from foremen.launch.processes import System
+from foremen.node.host.fake import FakeSystem
+from foremen.node.host.linux import System
+from foremen.node.host.port import Command, Identity
 
 
 def until(condition):
@@ -179,8 +179,8 @@ def test_names_of_a_host(door):
 
 PEERS = """
 import json, socket, sys
-from foremen.launch.door import Identity
-from foremen.launch.processes import System
+from foremen.node.host.port import Identity
+from foremen.node.host.linux import System
 door, host, family = System(), sys.argv[1], socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 me = door.myself()
 before = Identity(me.pid, me.ticks - 1, me.boot)

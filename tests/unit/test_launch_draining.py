@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 from test_launch_supervisor import Bench
 
-from foremen.launch.decide import (
+from foremen.node.drain.files import deadline_of, end_drain, make_drain
+from foremen.node.errors import LaunchError
+from foremen.node.machine_features import Features
+from foremen.node.restart_policy import (
     EVICT_GRACE,
     EVICT_LIMIT,
     Act,
@@ -22,9 +25,6 @@ from foremen.launch.decide import (
     decide_worker,
     started,
 )
-from foremen.launch.drainfile import deadline_of, end_drain, make_drain
-from foremen.launch.errors import LaunchError
-from foremen.launch.features import Features
 
 POLICY = Policy()
 BUSY = Sight(True, True, busy=1, closed=True)

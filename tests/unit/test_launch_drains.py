@@ -8,8 +8,14 @@ from dataclasses import replace
 import pytest
 from test_launch_supervisor import Bench
 
-from foremen.launch import scope as scopes
-from foremen.launch.decide import (
+from foremen.node.drain import scope as scopes
+from foremen.node.drain.active import Drains, foreman_file, node_file, read_drains, same_foreman, shunned, site_file
+from foremen.node.drain.control import Left, _late, drain, left, undrain, wait_drained
+from foremen.node.drain.files import end_drain, make_drain
+from foremen.node.errors import LaunchError
+from foremen.node.host.fake import FakeSystem
+from foremen.node.host.port import Identity
+from foremen.node.restart_policy import (
     EVICT_LIMIT,
     Act,
     Phase,
@@ -22,13 +28,7 @@ from foremen.launch.decide import (
     ended,
     started,
 )
-from foremen.launch.door import Identity
-from foremen.launch.drainfile import end_drain, make_drain
-from foremen.launch.draining import Left, _late, drain, left, undrain, wait_drained
-from foremen.launch.drains import Drains, foreman_file, node_file, read_drains, same_foreman, shunned, site_file
-from foremen.launch.errors import LaunchError
-from foremen.launch.fake import FakeSystem
-from foremen.launch.folder import Place, Record, read_json, write_json
+from foremen.node.state_files import Place, Record, read_json, write_json
 from spool.settings import load
 
 OWN = os.uname().nodename

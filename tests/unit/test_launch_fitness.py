@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from test_launch_supervisor import Bench
 
-from foremen.launch.fitness import FAILED, PENDING, Fitness
-from foremen.launch.folder import write_json
-from foremen.launch.selftest import judge
-from foremen.launch.workspace import Mode, let_in
+from foremen.node.self_test.foreman_modes import Mode, let_in
+from foremen.node.self_test.run import judge
+from foremen.node.self_test.verdicts import FAILED, PENDING, Fitness
+from foremen.node.state_files import write_json
 
 LOSING = str(Path(__file__).parent.parent / "losing_foreman.py")
 

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from foremen.launch.door import Identity
-from foremen.launch.errors import LaunchError
-from foremen.launch.folder import Place, Record, lock, read_record, remove_tree, touch
-from foremen.launch.logs import cut, last_words
+from foremen.node.errors import LaunchError
+from foremen.node.host.port import Identity
+from foremen.node.log_rotation import cut, last_words
+from foremen.node.state_files import Place, Record, lock, read_record, remove_tree, touch
 
 
 def test_folder_is_made_private(tmp_path):

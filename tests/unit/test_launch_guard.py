@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from foremen.launch.decide import Act, Phase, Policy, Sight, Slot, World, decide_worker
-from foremen.launch.guard import FIRST_PAUSE, LONGEST_PAUSE, Ends, Guard, Limits, judge
+from foremen.node.black_hole import FIRST_PAUSE, LONGEST_PAUSE, Ends, Guard, Limits, judge
+from foremen.node.restart_policy import Act, Phase, Policy, Sight, Slot, World, decide_worker
 
 LIMITS = Limits(8, 30)
 BAD, SLOW, GOOD = (1, 2), (1, 30), (0, 1)

@@ -6,11 +6,11 @@ import os
 
 import pytest
 
-from foremen.launch.door import Node
-from foremen.launch.errors import LaunchError
-from foremen.launch.fake import FakeSystem
-from foremen.launch.folder import Place
-from foremen.launch.plan import Plan, check_password, foremen_of, plan_foremen, plan_workers, read_plan, share
+from foremen.node.errors import LaunchError
+from foremen.node.host.fake import FakeSystem
+from foremen.node.host.port import Node
+from foremen.node.plan import Plan, check_password, foremen_of, plan_foremen, plan_workers, read_plan, share
+from foremen.node.state_files import Place
 from spool.settings import load
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as some
 
-from foremen.launch.spread import spread
+from foremen.node.foreman_choice import spread
 
 FOREMEN = tuple(f"head:{9080 + i}" for i in range(12))
 

@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from foremen.launch.fake import FakeSystem
-from foremen.launch.folder import Place, Record, read_json, write_json
-from foremen.launch.plan import Plan
-from foremen.launch.supervisor import Supervisor
+from foremen.node.host.fake import FakeSystem
+from foremen.node.plan import Plan
+from foremen.node.state_files import Place, Record, read_json, write_json
+from foremen.node.supervisor import Supervisor
 
 
 class Bench:

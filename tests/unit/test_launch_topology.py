@@ -11,13 +11,13 @@ import pytest
 from spool_rig import LivingMaster
 from test_launch_ask import PASSWORD, manager, server
 
-from foremen.launch.ask import Answer
-from foremen.launch.fake import FakeSystem
-from foremen.launch.rows import Row
-from foremen.launch.table import status_table
-from foremen.launch.topology import _foreign, _rated, look, look_above
-from spool.folder import create_spool
+from foremen.node.host.fake import FakeSystem
+from foremen.node.probe.status_protocol import Answer
+from foremen.node.status_rows import Row
+from foremen.node.status_table import status_table
+from foremen.node.topology import _foreign, _rated, look, look_above
 from spool.settings import load
+from spool.store.layout import create_spool
 
 FACTS = {"port": 9080, "starttime": 1000, "workers": 3, "cores_total": 48, "cores_inuse": 40}
 FACTS.update(tasks_on_workers=40, tasks_running=1, tasks_waiting=2, tasks_done=500)

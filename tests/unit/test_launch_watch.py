@@ -11,14 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from foremen.launch import watch
-from foremen.launch.decide import LOST, SILENT, Act, Phase, Policy, Sight, Slot, World, decide_foreman, decide_worker
-from foremen.launch.door import Greeting
-from foremen.launch.fake import FakeSystem
-from foremen.launch.folder import Place, Record, read_json
-from foremen.launch.plan import Plan
-from foremen.launch.processes import System
-from foremen.launch.supervisor import Supervisor
+from foremen.node.host.fake import FakeSystem
+from foremen.node.host.linux import System
+from foremen.node.host.port import Greeting
+from foremen.node.plan import Plan
+from foremen.node.probe import foreman_health
+from foremen.node.restart_policy import (
+    LOST,
+    SILENT,
+    Act,
+    Phase,
+    Policy,
+    Sight,
+    Slot,
+    World,
+    decide_foreman,
+    decide_worker,
+)
+from foremen.node.state_files import Place, Record, read_json
+from foremen.node.supervisor import Supervisor
 
 AT = "a:1"
 
@@ -29,7 +40,7 @@ def door() -> FakeSystem:
     return FakeSystem()
 
 
-def looked(door: FakeSystem, watched: watch.Watch, seconds: float) -> None:
+def looked(door: FakeSystem, watched: foreman_health.Watch, seconds: float) -> None:
     """Time goes by, a look every second."""
     for _ in range(int(seconds)):
         door.time += 1
@@ -38,7 +49,7 @@ def looked(door: FakeSystem, watched: watch.Watch, seconds: float) -> None:
 
 def test_who_answers_is_asked_now_and_then(door: FakeSystem) -> None:
     """It is not silent, and nobody has to wait for that."""
-    watched = watch.Watch(door)
+    watched = foreman_health.Watch(door)
     watched.look({AT})
     assert watched.answers(AT)
     looked(door, watched, 100)
@@ -48,20 +59,20 @@ def test_who_answers_is_asked_now_and_then(door: FakeSystem) -> None:
 @pytest.mark.parametrize(("kind", "cut"), [(Greeting.CUT, True), (Greeting.HUNG, False)])
 def test_silence_is_noticed_and_ends(door: FakeSystem, kind: Greeting, cut: bool) -> None:
     """Within EVERY seconds; how long it has lasted; over with the first answer."""
-    watched = watch.Watch(door)
+    watched = foreman_health.Watch(door)
     watched.look({AT})
     door.silent[AT] = kind
-    looked(door, watched, watch.EVERY + 30)
+    looked(door, watched, foreman_health.EVERY + 30)
     assert 29 <= watched.silent(AT) <= 30 + 1
     assert (watched.cut(AT), watched.answers(AT)) == (cut, False)
     del door.silent[AT]
-    looked(door, watched, watch.RETRY)
+    looked(door, watched, foreman_health.RETRY)
     assert (watched.silent(AT), watched.answers(AT)) == (0.0, True)
 
 
 def test_who_hangs_is_not_taken_for_cut_off_later(door: FakeSystem) -> None:
     """A stopped process accepts connections until its backlog is full; then it looks as if it could not be reached."""
-    watched = watch.Watch(door)
+    watched = foreman_health.Watch(door)
     door.silent[AT] = Greeting.HUNG
     watched.look({AT})
     door.silent[AT] = Greeting.CUT
@@ -71,7 +82,7 @@ def test_who_hangs_is_not_taken_for_cut_off_later(door: FakeSystem) -> None:
 
 def test_whom_nobody_needs_is_forgotten(door: FakeSystem) -> None:
     """What was known of it counts no more."""
-    watched = watch.Watch(door)
+    watched = foreman_health.Watch(door)
     door.silent[AT] = Greeting.CUT
     watched.look({AT})
     door.time += 5

@@ -13,9 +13,9 @@ from mastering import HELLO, Site
 from foremen.engine.client import EngineClient, connect
 from foremen.engine.errors import EngineError
 from foremen.master.loop import Doors, Master, run
-from spool import counts
-from spool.folder import create_spool
-from spool.view import open_view
+from spool.store import published_counts
+from spool.store.layout import create_spool
+from spool.store.queue_view import open_view
 
 
 class Starter:
@@ -70,7 +70,7 @@ def test_a_database_that_fails_withdraws_the_counts(site: Site) -> None:
     other = sqlite3.connect(site.spool.database, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     site.turn_until(lambda: "database is locked" in site.said)
-    with pytest.raises(counts.NotVouched):
+    with pytest.raises(published_counts.NotVouched):
         open_view(site.spool, 20, time.time())
     assert not Path(site.spool.stat).exists()
     other.execute("ROLLBACK")

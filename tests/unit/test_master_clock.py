@@ -11,9 +11,9 @@ from mastering import HELLO, SLEEP, Site
 
 from foremen.engine.client import connect
 from foremen.master.loop import Doors, Master
-from spool import counts
-from spool.folder import create_spool
 from spool.job import RUNNING
+from spool.store import published_counts
+from spool.store.layout import create_spool
 
 HOUR = 3600.0
 
@@ -47,7 +47,7 @@ def site(tmp_path: Path, clock: Stepping) -> Iterator[Site]:
 
 def published(site: Site) -> int:
     """The time in the published counts."""
-    return counts.published(site.spool).timestamp
+    return published_counts.published(site.spool).timestamp
 
 
 @pytest.mark.parametrize("step", [-HOUR, HOUR])

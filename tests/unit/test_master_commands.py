@@ -11,8 +11,8 @@ from typing import Any, Optional
 
 import pytest
 
-from foremen.master import commands
-from spool.folder import Spool
+from foremen.master import fork_server_keeper
+from spool.store.layout import Spool
 
 
 class Bench:
@@ -23,7 +23,7 @@ class Bench:
         self.said: list[str] = []
         self.servers: list[Any] = []
         self.problem = problem
-        self.kept = commands.Commands(["serve"], self.said.append, self._start, lambda: self.now)
+        self.kept = fork_server_keeper.Commands(["serve"], self.said.append, self._start, lambda: self.now)
 
     def _start(self, _command: Sequence[str]) -> Any:
         if self.problem:
@@ -87,8 +87,8 @@ def test_one_that_cannot_be_started() -> None:
 
 def test_none_where_there_are_no_launchers(spool: Spool) -> None:
     """A development tree; or the setting is off."""
-    assert commands.command_of(spool, 100) == []
-    kept = commands.Commands([], print, lambda _command: pytest.fail("started"))
+    assert fork_server_keeper.command_of(spool, 100) == []
+    kept = fork_server_keeper.Commands([], print, lambda _command: pytest.fail("started"))
     kept.look()
     kept.close()
 
@@ -96,14 +96,14 @@ def test_none_where_there_are_no_launchers(spool: Spool) -> None:
 @pytest.mark.parametrize("code", ["import sys; sys.stdin.read()", "import time; time.sleep(600)"])
 def test_close_ends_it(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By closing its stdin; one that does not care is killed."""
-    monkeypatch.setattr(commands, "_LAST_BREATH", 0.5)
+    monkeypatch.setattr(fork_server_keeper, "_LAST_BREATH", 0.5)
     started: list[subprocess.Popen[bytes]] = []
 
     def starter(command: Sequence[str]) -> subprocess.Popen[bytes]:
-        started.append(commands.start(command))
+        started.append(fork_server_keeper.start(command))
         return started[-1]
 
-    kept = commands.Commands([sys.executable, "-c", code], print, starter)
+    kept = fork_server_keeper.Commands([sys.executable, "-c", code], print, starter)
     kept.look()
     kept.close()
     assert started[0].returncode in (0, -9)

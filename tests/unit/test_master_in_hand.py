@@ -15,8 +15,8 @@ from crashing import Site as Crashing
 from mastering import Site
 
 from foremen.master.in_hand import InHand
-from spool.folder import Spool
 from spool.job import HELD
+from spool.store.layout import Spool
 
 
 class Unbounded(Crashing):
@@ -24,7 +24,7 @@ class Unbounded(Crashing):
 
     master_code = (
         "import sys; from spool.classad import bounds; bounds.check = lambda text: None;"
-        "from foremen.master.cli import main; sys.exit(main())"
+        "from foremen.operator.alien_work_queue import main; sys.exit(main())"
     )
     fatal = (-signal.SIGSEGV,)
 
@@ -63,9 +63,9 @@ def test_a_job_that_kills_the_master_by_a_real_signal_is_held_by_the_next_one(un
 
 SUBMIT = """
 import sys
-from spool import numbers, taskfile
-from spool.folder import Spool
-from spool.taskfile import Cluster, Submission
+from spool.store import cluster_ids as numbers; from spool.store import task_file as taskfile
+from spool.store.layout import Spool
+from spool.store.task_file import Cluster, Submission
 spool = Spool(sys.argv[1])
 number = numbers.take_clusters(spool, 1)
 ad = {"ClusterId": str(number), "Cmd": '"/bin/true"', "JobStatus": "1", "QDate": "1", "Iwd": '"/tmp"', "TransferExecutable": "false",

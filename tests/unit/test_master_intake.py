@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from spool_rig import NOBODY, fill
 
-from foremen.master import intake, leftovers
+from foremen.master import cleanup, intake
 from foremen.master.intake import Damaged, Read
-from spool import ad as ads
-from spool import taskfile
-from spool.database import open_writer
+from spool.classad import ads
 from spool.errors import SpoolError
-from spool.folder import create_spool
-from spool.taskfile import Act, Cluster, Submission
+from spool.store import task_file
+from spool.store.layout import create_spool
+from spool.store.sqlite import open_writer
+from spool.store.task_file import Act, Cluster, Submission
 
 NONE: frozenset[str] = frozenset()
 
@@ -33,11 +33,11 @@ def database(spool):
 
 def submit(spool, *numbers, ad=None, payload=False):
     submission = Submission([Cluster(number, ad or {"A": "1"}, [{}], payload) for number in numbers])
-    return os.path.basename(taskfile.write_submission(spool, submission))
+    return os.path.basename(task_file.write_submission(spool, submission))
 
 
 def act(spool, action="remove", **about):
-    return os.path.basename(taskfile.write_act(spool, Act(action, **about)))
+    return os.path.basename(task_file.write_act(spool, Act(action, **about)))
 
 
 def drop(spool, name, text, age=10.0):
@@ -222,7 +222,7 @@ def test_executables_can_be_executed(spool, database):
     """Work Queue keeps the mode: 0700, of the cluster's executable and of those that differ; inputs are left."""
     os.mkdir(spool.payload(1))
     for name in ("executable", "in.0", "in.1"):
-        taskfile.write_durably(f"{spool.payload(1)}/{name}", b"#!")
+        task_file.write_durably(f"{spool.payload(1)}/{name}", b"#!")
     intake.read(spool, [submit(spool, 1, ad={"AwqExecutable": '"in.1"'}, payload=True)], database, "alice")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in Path(spool.payload(1)).iterdir()}
     assert modes == {"executable": 0o700, "in.0": 0o600, "in.1": 0o700}
@@ -239,7 +239,7 @@ def test_older_form(spool, database, tmp_path):
     (cluster,) = found.task.clusters
     assert (cluster.number, cluster.payload, ads.string(cluster.ad["Owner"])) == (1, True, "alice")
     assert os.listdir(spool.queue) == [found.name] != ["job1"]
-    assert taskfile.jobs_in_name(found.name) == 1
+    assert task_file.jobs_in_name(found.name) == 1
     copy = Path(spool.payload(1), "executable")
     (tmp_path / "agent.sh").write_text("rewritten")
     assert copy.read_bytes() == b"#!/bin/sh\n"
@@ -287,8 +287,8 @@ def test_payload_is_removed(spool):
     for name, size in (("executable", 5), ("in.0", 3 << 20), ("in.1", 0)):
         Path(spool.payload(1), name).write_bytes(b"x" * size)
     os.mkfifo(f"{spool.payload(1)}/fifo")
-    leftovers.remove_payload(spool, 1)
-    leftovers.remove_payload(spool, 1)
+    cleanup.remove_payload(spool, 1)
+    cleanup.remove_payload(spool, 1)
     assert not os.path.exists(spool.payload(1))
 
 
@@ -298,7 +298,7 @@ def test_payload_is_overwritten(spool):
     secret = Path(spool.payload(1), "executable")
     secret.write_bytes(b"private key" * 200000)
     with secret.open("rb") as reader:
-        leftovers.remove_payload(spool, 1)
+        cleanup.remove_payload(spool, 1)
         assert reader.read() == bytes(11 * 200000)
 
 
@@ -345,10 +345,10 @@ def test_sweep(spool):
         os.utime(f"{spool.tmp}/{name}", (time.time() - age,) * 2)
     os.mkdir(f"{spool.tmp}/engine")
     os.utime(f"{spool.tmp}/engine", (0, 0))
-    leftovers.sweep(spool, database)
+    cleanup.sweep(spool, database)
     assert sorted(os.listdir(f"{spool.root}/payload")) == sorted(["1", "3", "4", "30", "31", "²", "x"])
     assert sorted(os.listdir(spool.tmp)) == ["engine", "young"]
     os.close(at_work)
-    leftovers.sweep(spool, database)
+    cleanup.sweep(spool, database)
     assert not os.path.exists(spool.payload(4))
     database.close()

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from mastering import HELLO, SLEEP, Site
 
-from spool import taskfile
 from spool.job import HELD, IDLE, RUNNING
-from spool.taskfile import Act
+from spool.store import task_file
+from spool.store.task_file import Act
 
 WINDOWS = {"Requirements": '(TARGET.OpSys == "WINDOWS") && (TARGET.Memory >= RequestMemory)'}
 CORES = {"Requirements": "TARGET.Cpus >= 5"}
@@ -87,10 +87,10 @@ def test_a_job_that_changes(make: Callable[..., Site]) -> None:
     assert kept(site) == 0
     site.act("release", (number, 0))
     site.turn_until(lambda: kept(site) == 1)
-    taskfile.write_act(site.spool, Act("edit", [(number, 0)], edits={"JobPrio": "7"}))
+    task_file.write_act(site.spool, Act("edit", [(number, 0)], edits={"JobPrio": "7"}))
     site.turn_until(lambda: (row := site.row(number)) is not None and row.prio == 7)
     site.turn_until(lambda: kept(site) == 1)
-    taskfile.write_act(site.spool, Act("edit", [(number, 0)], edits={"Requirements": 'TARGET.OpSys == "LINUX"'}))
+    task_file.write_act(site.spool, Act("edit", [(number, 0)], edits={"Requirements": 'TARGET.OpSys == "LINUX"'}))
     site.turn_until(lambda: site.history(number))
     assert site.master._jobs.kept_back.count(site.master._totals()) == 0
 
@@ -100,7 +100,7 @@ def test_a_job_that_runs_is_left_alone(make: Callable[..., Site]) -> None:
     site = make()
     number = site.submit(SLEEP)
     site.turn_until(lambda: site.status(number) == RUNNING)
-    taskfile.write_act(site.spool, Act("edit", [(number, 0)], edits=WINDOWS))
+    task_file.write_act(site.spool, Act("edit", [(number, 0)], edits=WINDOWS))
     site.turn_until(lambda: "WINDOWS" in site.ad(number).get("Requirements", ""))
     assert site.status(number) == RUNNING
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from foremen.master.leftovers import Leftovers
-from spool.database import open_writer
-from spool.folder import create_spool
+from foremen.master.cleanup import Leftovers
+from spool.store.layout import create_spool
+from spool.store.sqlite import open_writer
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from mastering import HELLO, SLEEP, Site
 
 from foremen.engine.client import EngineClient, connect
 from foremen.engine.errors import EngineGone
-from spool import counts, job, taskfile
-from spool.folder import Spool
+from spool import job
 from spool.job import HELD, IDLE, REMOVED, RUNNING
+from spool.store import published_counts, task_file
+from spool.store.layout import Spool
 
 
 def test_a_pilot_runs_and_everything_is_recorded(make: Callable[..., Site]) -> None:
@@ -295,8 +296,8 @@ def test_a_cluster_number_that_is_taken_is_refused(make: Callable[..., Site]) ->
     site = make(cores=0)
     number = site.submit()
     site.turn_until(lambda: site.status(number) == IDLE)
-    again = taskfile.Submission([taskfile.Cluster(number, {"Cmd": '"/bin/rm"'}, [{}], False)])
-    taskfile.write_submission(site.spool, again)
+    again = task_file.Submission([task_file.Cluster(number, {"Cmd": '"/bin/rm"'}, [{}], False)])
+    task_file.write_submission(site.spool, again)
     site.turn_until(lambda: os.listdir(site.spool.rejected))
     assert site.ad(number)["Cmd"] == '"/home/agent.sh"'
 
@@ -388,8 +389,8 @@ def test_nobody_is_vouched_for_without_a_lock(make: Callable[..., Site]) -> None
     """Counts of a master that does not hold its lock are refused, however fresh they are."""
     site = make()
     site.submit(HELLO)
-    with pytest.raises(counts.NotVouched, match="master is not running"):
-        counts.vouched_counts(site.spool, 20, 0.0)
+    with pytest.raises(published_counts.NotVouched, match="master is not running"):
+        published_counts.vouched_counts(site.spool, 20, 0.0)
 
 
 def test_jobs_that_fit_nowhere_do_not_keep_others_out(make: Callable[..., Site]) -> None:

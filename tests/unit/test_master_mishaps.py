@@ -14,12 +14,12 @@ from mastering import SLEEP, Site
 
 from foremen.engine.client import EngineClient, connect
 from foremen.engine.errors import EngineGone
-from foremen.master import mishaps
-from foremen.master.change import ImpossibleMove
-from foremen.master.mishaps import Mishaps
+from foremen.master import internal_errors
+from foremen.master.internal_errors import Mishaps
+from foremen.master.transitions import ImpossibleMove
 from spool.errors import SpoolError
-from spool.folder import Spool
 from spool.job import COMPLETED, HELD, IDLE, RUNNING
+from spool.store.layout import Spool
 
 WAITS = b"#!/bin/sh\nwhile [ ! -e $OUT.go ]; do sleep 0.02; done\nexit 3\n"
 DAMAGE = "not an attribute\n"
@@ -271,7 +271,7 @@ class Odd:
 )
 def test_whose_error(error: BaseException, one: bool) -> None:
     """Disk, memory and engine are nobody's: holding jobs for them would empty the queue."""
-    assert mishaps.of_one(error) == one
+    assert internal_errors.of_one(error) == one
 
 
 def test_words_are_one_printable_short_line() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from foremen.engine.protocol import Result
-from foremen.master import nodes
-from foremen.master.nodes import Nodes
+from foremen.master import failing_nodes
+from foremen.master.failing_nodes import Nodes
 from spool import settings
-from spool.folder import Spool
+from spool.store.layout import Spool
 
 
 def ended(host: str, code: int, seconds: float = 1.0, at: float = 1000.0) -> Result:
@@ -26,13 +26,13 @@ def test_rows_of_quick_failures_are_shown_and_forgotten(spool: Spool, tmp_path: 
             seen.saw(result)
     assert seen.failing(1000.0) == {"bad": (3, 1000.0)}
     seen.publish(spool, 1000.0)
-    assert nodes.read(spool, 1000.0) == {"bad": (3, 1000.0)}
-    assert nodes.read(spool, 5000.0) == {}
+    assert failing_nodes.read(spool, 1000.0) == {"bad": (3, 1000.0)}
+    assert failing_nodes.read(spool, 5000.0) == {}
     seen.saw(ended("bad", 0))
     seen.publish(spool, 1001.0)
-    assert nodes.read(spool, 1001.0) == {}
+    assert failing_nodes.read(spool, 1001.0) == {}
     Path(spool.root, "stat/nodes").write_text('["rubbish"]')
-    assert nodes.read(spool, 1001.0) == {}
+    assert failing_nodes.read(spool, 1001.0) == {}
 
 
 def test_hosts_that_nobody_uses_are_forgotten(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foremen.master import oldform
-from spool import ad as ads
-from spool.arguments import arguments_of, environment_of
+from foremen.master import legacy_form
+from spool.classad import ads
+from spool.classad.arguments import arguments_of, environment_of
 from spool.errors import DamagedTaskFile
 
 
@@ -22,7 +22,7 @@ def read(tmp_path):
     def reading(text):
         path = tmp_path / "job1"
         path.write_text(text, errors="surrogateescape")
-        return oldform.read(str(path), 17, "alice")
+        return legacy_form.read(str(path), 17, "alice")
 
     return reading
 
@@ -94,7 +94,7 @@ def test_any_bytes(data, head):
         file.write(head + data)
         file.flush()
         try:
-            ad, _ = oldform.read(file.name, 1, "alice")
+            ad, _ = legacy_form.read(file.name, 1, "alice")
         except DamagedTaskFile:
             return
     assert all("\n" not in expression for expression in ad.values())

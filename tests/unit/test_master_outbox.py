@@ -6,12 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from foremen.master import outbox
-from spool import eventlog, logfile
+from foremen.master import userlog_recovery
+from spool.userlog import event_texts, writer
 
 
 def events(path, count, first=0):
-    return [(path, eventlog.aborted((number, 0), 0.0, f"reason {number} é")) for number in range(first, first + count)]
+    return [
+        (path, event_texts.aborted((number, 0), 0.0, f"reason {number} é")) for number in range(first, first + count)
+    ]
 
 
 def posted(texts):
@@ -21,7 +23,7 @@ def posted(texts):
 
 def append(texts):
     """As the master does after a commit."""
-    assert logfile.append_each(texts) == []
+    assert writer.append_each(texts) == []
 
 
 def test_appended_in_order(tmp_path):
@@ -43,9 +45,9 @@ def test_crash_at_any_byte(tmp_path, before, count, part):
     whole = "".join(text for _, text in old + new).encode()
     start = len("".join(text for _, text in old).encode())
     path.write_bytes(whole[: start + round(part * (len(whole) - start))])
-    append(outbox.missing(posted(new)))
+    append(userlog_recovery.missing(posted(new)))
     assert path.read_bytes() == whole
-    assert outbox.missing(posted(new)) == []
+    assert userlog_recovery.missing(posted(new)) == []
 
 
 def test_same_text_twice(tmp_path):
@@ -53,7 +55,7 @@ def test_same_text_twice(tmp_path):
     path = str(tmp_path / "log")
     twice = events(path, 1) * 2
     append(twice[:1])
-    assert outbox.missing(posted(twice)) == twice[:1]
+    assert userlog_recovery.missing(posted(twice)) == twice[:1]
 
 
 def test_long_outbox(tmp_path):
@@ -61,15 +63,15 @@ def test_long_outbox(tmp_path):
     path = str(tmp_path / "log")
     many = events(path, 10000)
     append(many)
-    assert outbox.missing(posted(many)) == []
+    assert userlog_recovery.missing(posted(many)) == []
     append(events(path, 1, first=20000))
-    assert outbox.missing(posted(many)) == []
+    assert userlog_recovery.missing(posted(many)) == []
 
 
 def test_log_that_has_gone(tmp_path):
     """All is missing, and appended."""
     texts = events(str(tmp_path / "log"), 3)
-    assert outbox.missing(posted(texts)) == texts
+    assert userlog_recovery.missing(posted(texts)) == texts
 
 
 @pytest.mark.parametrize("odd", ["\udcff", "é"])
@@ -78,4 +80,4 @@ def test_any_bytes(tmp_path, odd):
     path = str(tmp_path / f"log{odd}")
     texts = [(path, f"{odd}\n...\n")]
     append(texts)
-    assert outbox.missing(posted(texts)) == []
+    assert userlog_recovery.missing(posted(texts)) == []

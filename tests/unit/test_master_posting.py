@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from spool_rig import as_nobody, fill
 
-from foremen.master.posting import KEPT, RETRY, Posting, _Wait
-from spool import eventlog
-from spool.database import Database, open_writer
-from spool.folder import Spool
+from foremen.master.userlog_outbox import KEPT, RETRY, Posting, _Wait
+from spool.store.layout import Spool
+from spool.store.sqlite import Database, open_writer
+from spool.userlog import event_texts
 
 
 class Rig:
@@ -58,7 +58,7 @@ def rig(spool: Spool) -> Iterator[Rig]:
 
 def event(path: Path, number: int) -> tuple[str, str]:
     """One event of job ``number`` for a log."""
-    return str(path), eventlog.aborted((number, 0), 0.0, f"reason {number} é")
+    return str(path), event_texts.aborted((number, 0), 0.0, f"reason {number} é")
 
 
 def whole(path: Path, count: int) -> str:

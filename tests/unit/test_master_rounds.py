@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from mastering import HELLO, SLEEP, Site
 
-from foremen.master.mishaps import Mishaps
-from foremen.master.rounds import Rounds
-from spool import ad as ads
+from foremen.master.internal_errors import Mishaps
+from foremen.master.policy_rounds import Rounds
 from spool import settings
-from spool.database import open_writer
-from spool.folder import Spool, create_spool
+from spool.classad import ads
 from spool.job import COMPLETED, HELD, IDLE, REMOVED, RUNNING
+from spool.store.layout import Spool, create_spool
+from spool.store.sqlite import open_writer
 
 LEAVE = "JobStatus == 4 && time() - CompletionDate < 3600"
 

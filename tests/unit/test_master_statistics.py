@@ -12,8 +12,8 @@ from mastering import HELLO, Site
 
 from foremen.engine.protocol import Pool
 from foremen.master.statistics import KEPT, NEW, Statistics, line
-from spool.folder import Spool, create_spool
 from spool.job import COMPLETED, HELD, IDLE, RUNNING
+from spool.store.layout import Spool, create_spool
 
 POOL = Pool(workers=4, cores=200, cores_used=150, memory=1, disk=1, waiting=3, running=150, at=0.0, links=2)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from foremen import pilot
 from foremen.engine.protocol import LONGEST_VARIABLE, decode_request, encode
-from foremen.master import holds, tasks
-from foremen.master.holds import Hold
-from spool import ad as ads
+from foremen.master import hold_reasons, task_builder
+from foremen.master.hold_reasons import Hold
+from foremen.pilot import launch_script
 from spool import job, settings
-from spool.database import JobRow
+from spool.classad import ads
+from spool.store.sqlite import JobRow
 
 HOST = socket.gethostname()
 
@@ -38,7 +38,7 @@ class Maker:
     def prepare(self, payload=1, prio=0, **attributes):
         ad = {"Cmd": '"/home/agent"', "Iwd": ads.quote(str(self.home)), **attributes}
         row = JobRow(12, 3, 1, 0, prio, 4, 0, 0, "", "", ads.dump(ad), payload)
-        return tasks.prepare(row, self.spool, settings.load({"HOME": str(self.home)}, self.options), 1e9)
+        return task_builder.prepare(row, self.spool, settings.load({"HOME": str(self.home)}, self.options), 1e9)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def maker(spool, tmp_path):
 
 def joining(task):
     """What the task's command does before it runs the launch script, on a node without a starter."""
-    before, line, after = task.command.partition(pilot.FIRST_LINE)
-    begin = pilot.start().removeprefix(pilot.FIRST_LINE)
+    before, line, after = task.command.partition(launch_script.FIRST_LINE)
+    begin = launch_script.start().removeprefix(launch_script.FIRST_LINE)
     command = after if line else before
     assert command.endswith(begin)
     return command.removesuffix(begin)
@@ -66,7 +66,7 @@ def launch(task):
 def fact(task, name):
     """What the launch script knows by this name."""
     begin = launch(task).partition("exec 3>&-")[0]
-    env = {os.fsencode(one): os.fsencode(text) for one, text in task.env.items() if one != pilot.TEXT}
+    env = {os.fsencode(one): os.fsencode(text) for one, text in task.env.items() if one != launch_script.TEXT}
     script = os.fsencode(f'{begin}printf %s "${name}"')
     return os.fsdecode(subprocess.run(["/bin/sh"], input=script, env=env, capture_output=True, check=True).stdout)
 
@@ -94,9 +94,9 @@ def test_no_containers(maker, wish):
 
 def test_tags():
     """There and back; what is none is zeros."""
-    assert tasks.parse_tag(tasks.tag(12, 0, 3)) == (12, 0, 3)
+    assert task_builder.parse_tag(task_builder.tag(12, 0, 3)) == (12, 0, 3)
     for text in ("", "12.0", "12.0#", "12#1", "a.b#c", "12.0#1#2", "12.0#²"):
-        assert tasks.parse_tag(text) == (0, 0, 0)
+        assert task_builder.parse_tag(text) == (0, 0, 0)
 
 
 def test_streams(maker):
@@ -124,7 +124,7 @@ def test_environment_and_ad(maker):
     """The job's variables, their names for a wrapper, the ad; ours win. Beside them only the launch script: each is a message."""
     task = maker.prepare(Environment=ads.quote("A=1 B='2 3' AWQ_CPUS=99"), Note='"it\'s x"')
     assert (task.env["A"], task.env["B"], fact(task, "AWQ_CPUS")) == ("1", "2 3", "1")
-    assert sorted(task.env) == ["A", "AWQ_CPUS", pilot.TEXT, "B"]
+    assert sorted(task.env) == ["A", "AWQ_CPUS", launch_script.TEXT, "B"]
     assert 'Note = "it\'s x"\n' in fact(task, "AWQ_JOB_AD")
     maker.options["job_wrapper"] = "/bin/true"
     task = maker.prepare(Environment=ads.quote("A=1 B='2 3' AWQ_CPUS=99"))
@@ -259,9 +259,9 @@ def test_damaged_arguments(maker):
 
 def test_transfers_that_failed():
     """HTCondor's codes 12 and 13."""
-    assert holds.output_lost("x")[1:] == (job.HOLD_TRANSFER_OUTPUT, errno.ENOENT)
-    assert holds.input_lost("x")[1:] == (job.HOLD_TRANSFER_INPUT, errno.ENOENT)
-    assert holds.output_lost("x").reason.endswith("Details: x")
+    assert hold_reasons.output_lost("x")[1:] == (job.HOLD_TRANSFER_OUTPUT, errno.ENOENT)
+    assert hold_reasons.input_lost("x")[1:] == (job.HOLD_TRANSFER_INPUT, errno.ENOENT)
+    assert hold_reasons.output_lost("x").reason.endswith("Details: x")
 
 
 def test_requests_that_are_expressions(maker):
@@ -315,7 +315,7 @@ def test_a_variable_that_work_queue_cannot_carry_goes_in_pieces(maker):
     value = "x" * 30000
     task = maker.prepare(Environment=ads.quote(f"LONG={value} SHORT=y"), Note=ads.quote(value))
     assert max(len(f"{name}={text}") for name, text in task.env.items()) <= LONGEST_VARIABLE
-    assert task.command.startswith(pilot.FIRST_LINE)  # so that the shortcut knows it
+    assert task.command.startswith(launch_script.FIRST_LINE)  # so that the shortcut knows it
     done = subprocess.run(
         ["sh", "-c", f'{joining(task)}printf %s "$LONG$SHORT"'],
         env={"PATH": "/usr/bin:/bin", **task.env}, capture_output=True, text=True, check=True,

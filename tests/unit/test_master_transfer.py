@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mastering import Site
 
-from foremen.master import transfer, unpack
-from foremen.master.transfer import Outputs
+from foremen.master import file_transfer, unpack
+from foremen.master.file_transfer import Outputs
 from foremen.master.unpack import NotUnpacked
-from spool import ad as ads
 from spool import settings
+from spool.classad import ads
 from spool.job import HELD
 
 MAKES = b"""#!/bin/sh
@@ -301,9 +301,9 @@ def test_any_archive_is_unpacked_or_refused(tmp_path_factory: pytest.TempPathFac
 
 def test_remaps() -> None:
     """``a = b ; c = d``, with a backslash before what would end a name; what has no two sides is none."""
-    assert transfer.remaps("a = b ; c/d=/x/y") == {"a": "b", "c/d": "/x/y"}
-    assert transfer.remaps(r"a\=b = c\;d;e") == {"a=b": "c;d"}
-    assert transfer.remaps("") == {}
+    assert file_transfer.remaps("a = b ; c/d=/x/y") == {"a": "b", "c/d": "/x/y"}
+    assert file_transfer.remaps(r"a\=b = c\;d;e") == {"a=b": "c;d"}
+    assert file_transfer.remaps("") == {}
 
 
 def test_in_place_is_asked_for(tmp_path: Path) -> None:
@@ -317,4 +317,4 @@ def test_in_place_is_asked_for(tmp_path: Path) -> None:
         ("", False, False),
     ):
         ad = {"ShouldTransferFiles": ads.quote(should)}
-        assert (transfer.in_place(ad, shared), transfer.in_place(ad, plain)) == (there, here)
+        assert (file_transfer.in_place(ad, shared), file_transfer.in_place(ad, plain)) == (there, here)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foremen.master.window import Flow, Pool, Unfit, look, room
+from foremen.master.dispatch_window import Flow, Pool, Unfit, look, room
 
 amounts = st.integers(0, 100000)
 

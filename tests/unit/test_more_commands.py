@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from mastering import SLEEP, Site
 
-from shims.query import place
-from spool import ad as ads
-from spool import numbers, taskfile
+from shims.cli import identity
+from spool.classad import ads
 from spool.errors import SpoolError
 from spool.job import COMPLETED, HELD, IDLE, RUNNING
-from spool.taskfile import Act, Cluster, Submission
+from spool.store import cluster_ids, task_file
+from spool.store.task_file import Act, Cluster, Submission
 
 NO_WAY = "Work Queue has no way to suspend a task (condor_hold ends it, condor_release starts it anew)"
 
@@ -33,7 +33,7 @@ def run(site: Site, capfd, line: str) -> tuple[int, str, str]:
     """Status and texts of a command line, while the master takes up what it puts into the queue."""
     words = shlex.split(line)
     status: list[int] = []
-    main = importlib.import_module(f"shims.{words[0]}").main
+    main = importlib.import_module(f"shims.commands.condor.{words[0]}").main
     thread = threading.Thread(target=lambda: status.append(main(words[1:])))
     thread.start()
     site.turn_until(lambda: not thread.is_alive())
@@ -44,7 +44,7 @@ def run(site: Site, capfd, line: str) -> tuple[int, str, str]:
 def held(site: Site, count: int = 2) -> int:
     """A cluster that stays where it is."""
     cluster = site.submit(
-        count=count, JobStatus="5", HoldReasonCode="15", HoldReason='"x"', Owner=ads.quote(place.user_name())
+        count=count, JobStatus="5", HoldReasonCode="15", HoldReason='"x"', Owner=ads.quote(identity.user_name())
     )
     site.turn_until(lambda: site.row(cluster, count - 1))
     return cluster
@@ -159,9 +159,9 @@ def test_edits_that_make_no_sense(site, capfd, line):
 def test_an_edit_cannot_break_a_task_file(spool):
     """An expression of two lines is refused before anything is written."""
     with pytest.raises(SpoolError):
-        taskfile.write_act(spool, Act("edit", [(1, 0)], edits={"Foo": "1\nall"}))
-    path = taskfile.write_act(spool, Act("edit", [(1, 0)], edits={"Foo": "a = b", "Bar": '"x"'}))
-    assert taskfile.read(path).edits == {"Foo": "a = b", "Bar": '"x"'}
+        task_file.write_act(spool, Act("edit", [(1, 0)], edits={"Foo": "1\nall"}))
+    path = task_file.write_act(spool, Act("edit", [(1, 0)], edits={"Foo": "a = b", "Bar": '"x"'}))
+    assert task_file.read(path).edits == {"Foo": "a = b", "Bar": '"x"'}
 
 
 def test_a_running_job_gives_its_place_up(site, capfd):
@@ -236,12 +236,12 @@ def test_a_job_that_was_submitted_on_hold_is_released(site, capfd, alone):
     """It, or its whole cluster: the reason becomes its last one, and counts for one (recorded from 23.9.6)."""
     hold = {"JobStatus": "5", "HoldReason": '"submitted on hold"', "HoldReasonCode": "15"}
     if alone:
-        number = numbers.take_clusters(site.spool, 1)
-        text = {"ClusterId": str(number), "Requirements": "false", "Owner": ads.quote(place.user_name())}
-        taskfile.write_submission(site.spool, Submission([Cluster(number, text, [{}, hold], False)]))
+        number = cluster_ids.take_clusters(site.spool, 1)
+        text = {"ClusterId": str(number), "Requirements": "false", "Owner": ads.quote(identity.user_name())}
+        task_file.write_submission(site.spool, Submission([Cluster(number, text, [{}, hold], False)]))
         cluster = number
     else:
-        cluster = site.submit(Requirements="false", count=2, Owner=ads.quote(place.user_name()), **hold)
+        cluster = site.submit(Requirements="false", count=2, Owner=ads.quote(identity.user_name()), **hold)
     site.turn_until(lambda: site.status(cluster, 1) == HELD)
     assert {name: site.ad(cluster, 1)[name] for name in hold} == hold
     assert run(site, capfd, f"condor_release {cluster}.1")[0] == 0
@@ -288,14 +288,19 @@ def test_output_that_is_here_is_shown(site, capfd):
 def test_ping_needs_a_master(spool, monkeypatch, capfd):
     """Without one it fails; it never says that a dead queue works."""
     monkeypatch.setenv("AWQ_WORKDIR", spool.root)
-    assert importlib.import_module("shims.condor_ping").main(["-verbose", "-name", "x", "-pool", "y", "WRITE"]) == 1
+    assert (
+        importlib.import_module("shims.commands.condor.condor_ping").main(
+            ["-verbose", "-name", "x", "-pool", "y", "WRITE"]
+        )
+        == 1
+    )
     assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", ["condor_drain", "condor_ssh_to_job", "condor_submit_dag", "condor_advertise"])
 def test_what_is_not_offered_says_so(name, capfd):
     """One line on stderr, nothing on stdout, exit status 1."""
-    assert importlib.import_module(f"shims.{name}").main(["x"]) == 1
+    assert importlib.import_module(f"shims.commands.condor.{name}").main(["x"]) == 1
     told = capfd.readouterr()
     assert told.out == ""
     assert told.err.startswith(f"{name}: not offered here: ")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shims.options import MANY, MissingValue, Option, UnknownOption, parse
+from shims.cli.options import MANY, MissingValue, Option, UnknownOption, parse
 
 TABLE = (
     Option("verbose", 1),

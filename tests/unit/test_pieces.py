@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foremen import pilot
 from foremen.engine.protocol import LONGEST_VARIABLE
-from foremen.pieces import LIST, split
+from foremen.pilot import launch_script
+from foremen.pilot.long_variables import LIST, split
 
 LONG = "".join(chr(33 + number % 90) for number in range(50_000)) + "\n  * \\n 'x' \"$HOME\" `id` \x81\x88 \udcff ü\n"
 
@@ -41,8 +41,10 @@ def test_a_long_variable_arrives_whole(shell: str) -> None:
 def test_the_starter_puts_them_together(tmp_path: Path, starter_program: str) -> None:
     """Its launch script among them; what has no piece that came is empty, as for a shell."""
     facts = {"AWQ_CPUS": "1", "AWQ_MEMORY": "2", "AWQ_DISK": "3", "AWQ_JOB_ID": "4.5", "AWQ_JOB_AD": LONG}
-    launch = pilot.assignments(facts) + pilot.command(["-0"], pilot.Redirections("", "out", ""), False, "/usr/bin/env")
-    environment = split({"LONG": LONG[::-1], "SHORT": "x", pilot.TEXT: launch}).environment
+    launch = launch_script.assignments(facts) + launch_script.command(
+        ["-0"], launch_script.Redirections("", "out", ""), False, "/usr/bin/env"
+    )
+    environment = split({"LONG": LONG[::-1], "SHORT": "x", launch_script.TEXT: launch}).environment
     environment[LIST] += " EMPTY 1"
     said = subprocess.run(
         [starter_program], env={"PATH": "/usr/bin:/bin", **environment}, cwd=tmp_path, capture_output=True, check=True

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from foremen import pilot, starter
-from foremen.pilot import Redirections, Report, parse_report
+from foremen.native import starter
+from foremen.pilot import launch_script
+from foremen.pilot.launch_script import Redirections, Report, parse_report
 
 SHELLS = ("dash", "bash")
 BOTH = Redirections("", "out", "err")
@@ -53,18 +54,18 @@ class Sandbox:
         self.shell = shell
         self.is_starter = "starter" in os.path.basename(shell)
 
-    def agent(self, text, name=pilot.EXECUTABLE):
+    def agent(self, text, name=launch_script.EXECUTABLE):
         (self.folder / name).write_text(f"#!/bin/sh\n{text}\n")
         (self.folder / name).chmod(0o755)
 
     def start(self, arguments=(), streams=BOTH, wrapped=False, **environment):
         """Start it; bytes travel as they do through a worker."""
-        text = pilot.assignments(FACTS) + pilot.command(arguments, streams, wrapped)
+        text = launch_script.assignments(FACTS) + launch_script.command(arguments, streams, wrapped)
         program = [self.shell] if self.is_starter else [self.shell, "-c", EVAL]
         return subprocess.Popen(
             [*HEED, *program],
             cwd=self.folder,
-            env={**BASE, pilot.TEXT: text, **environment},
+            env={**BASE, launch_script.TEXT: text, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -175,13 +176,13 @@ def test_executable_that_cannot_be_started(sandbox):
     """As a shell says it: 127 for none, 126 for one that may not be executed."""
     assert sandbox.run().exit_code == 127
     sandbox.agent("exit 0")
-    (sandbox.folder / pilot.EXECUTABLE).chmod(0o644)
+    (sandbox.folder / launch_script.EXECUTABLE).chmod(0o644)
     assert sandbox.run().exit_code == 126
 
 
 def test_wrapper(sandbox):
     """The site's wrapper gets the pilot and its arguments; what it does not pass on is its own business."""
-    sandbox.agent('echo "wrapped: $*"; exec "$@"', pilot.WRAPPER)
+    sandbox.agent('echo "wrapped: $*"; exec "$@"', launch_script.WRAPPER)
     sandbox.agent('echo "pilot: $*"')
     assert sandbox.run(["a b"], wrapped=True).exit_code == 0
     assert sandbox.read("out") == b"wrapped: ./agent.sh a b\npilot: a b\n"
@@ -189,10 +190,10 @@ def test_wrapper(sandbox):
 
 def test_executable_on_the_node(tmp_path, shell):
     """A path instead of the copy."""
-    script = pilot.command(["a b"], Redirections("", "out", ""), False, "/bin/echo")
-    script = pilot.assignments(FACTS) + script
+    script = launch_script.command(["a b"], Redirections("", "out", ""), False, "/bin/echo")
+    script = launch_script.assignments(FACTS) + script
     program = [shell] if "starter" in os.path.basename(shell) else [shell, "-c", EVAL]
-    subprocess.run(program, cwd=tmp_path, env={**BASE, pilot.TEXT: script}, check=True, capture_output=True)
+    subprocess.run(program, cwd=tmp_path, env={**BASE, launch_script.TEXT: script}, check=True, capture_output=True)
     assert (tmp_path / "out").read_text() == "a b\n"
 
 
@@ -340,10 +341,14 @@ def test_state_folder_that_cannot_be_written(sandbox, small_disk):
 
 def as_worker_does(sandbox, arguments, **more):
     """Started as ``sh -c`` of the command of a task, in the group of its parent unless ``more`` says otherwise."""
-    text = pilot.assignments(FACTS) + pilot.command(arguments, BOTH, False)
-    environment = {**BASE, pilot.TEXT: text, **({starter.VARIABLE: sandbox.shell} if sandbox.is_starter else {})}
+    text = launch_script.assignments(FACTS) + launch_script.command(arguments, BOTH, False)
+    environment = {
+        **BASE,
+        launch_script.TEXT: text,
+        **({starter.VARIABLE: sandbox.shell} if sandbox.is_starter else {}),
+    }
     return subprocess.Popen(
-        ["sh", "-c", pilot.start()], executable="/bin/sh" if sandbox.is_starter else sandbox.shell,
+        ["sh", "-c", launch_script.start()], executable="/bin/sh" if sandbox.is_starter else sandbox.shell,
         cwd=sandbox.folder, env=environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more,
     )  # fmt: skip
@@ -446,7 +451,7 @@ def test_rendered_script_is_clean(tmp_path, checker):
         pytest.fail(f"{checker[0]} is missing: install it (apt-get install {checker[0]})")
     path = tmp_path / "script.sh"
     for streams in (BOTH, Redirections("in", "log", "log"), Redirections("", "", "")):
-        path.write_text("#!/bin/sh\n" + pilot.command(["it's", "a\nb"], streams, True))
+        path.write_text("#!/bin/sh\n" + launch_script.command(["it's", "a\nb"], streams, True))
         done = subprocess.run([*checker, str(path)], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

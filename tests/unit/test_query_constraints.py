@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shims.query import classads, values
-from shims.query.constraints import simple
-from shims.query.jobs import passing, select
-from shims.query.wanted import ConstraintError, Wanted, parse_id
-from spool.view import JobRecord
+from shims.api.constraints import simple
+from shims.api.jobs import passing, select
+from shims.api.selection import ConstraintError, Wanted, parse_id
+from spool.classad import evaluate, values
+from spool.store.queue_view import JobRecord
 
 OPERATORS = ["==", "!=", "<", "<=", ">", ">=", "=?=", "=!="]
 NUMBERS = st.integers(0, 9).map(str)
@@ -60,7 +60,7 @@ class Jobs:
 
 def by_library(text: str, record: JobRecord) -> bool:
     """What the library says."""
-    return values.truth(classads.evaluate(text, record))
+    return values.truth(evaluate.evaluate(text, record))
 
 
 @given(CONSTRAINTS, st.lists(JOBS, max_size=6))
@@ -83,7 +83,7 @@ def test_any_text_is_answered_or_refused(text):
     try:
         chosen = select(Jobs(records), Wanted(constraints=[text]))
     except ConstraintError:
-        assert not classads.is_expression(values.from_command_line(text))
+        assert not evaluate.is_expression(values.from_command_line(text))
         return
     written = values.from_command_line(text)
     assert chosen == [record for record in records if by_library(written, record)]

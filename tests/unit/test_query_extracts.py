@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from shims.query.jobtables import table
-from spool.view import JobRecord
+from shims.format.job_tables import table
+from spool.store.queue_view import JobRecord
 
 NOW = 1_700_000_000
 USUAL = "((ResidentSetSize + 1023) / 1024)"

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shims.query import printas, printmask
-from shims.query.clauses import TooDeep, clauses, names
-from shims.query.output import Answer
-from shims.query.reduction import reduced
-from shims.query.selectfile import parse
-from shims.query.userlog import jobs_of
+from shims.analysis.conditions import TooDeep, clauses, names
+from shims.analysis.reduce import reduced
+from shims.api.userlog_jobs import jobs_of
+from shims.cli.stdio import Answer
+from shims.print_format import print_mask, renderers
+from shims.print_format.parser import parse
 from spool.errors import AwqError
-from spool.view import JobRecord
+from spool.store.queue_view import JobRecord
 
 JOB = JobRecord(3, 1, 2, 'ClusterId = 3\nProcId = 1\nJobStatus = 2\nOwner = "x"\nQDate = 5\n')
 WORDS = st.sampled_from(
@@ -51,11 +51,11 @@ PARTS = st.sampled_from(
 def test_any_text_prints_or_is_refused(text):
     """A print-format file either makes a table, or is refused with its name and line."""
     try:
-        selection = parse(text, "file", printas.known)
+        selection = parse(text, "file", renderers.known)
     except AwqError as error:
         assert str(error).startswith("file:")
         return
-    table = "".join(printmask.table(selection, [JOB], 200))
+    table = "".join(print_mask.table(selection, [JOB], 200))
     assert len(table) < 100000
 
 
@@ -105,7 +105,7 @@ def test_names():
 def test_where_it_is_wrong():
     """File and line are in the message."""
     with pytest.raises(AwqError, match=r"^columns:3: expected a word after AS$"):
-        parse("SELECT\n Owner\n Cmd AS\n", "columns", printas.known)
+        parse("SELECT\n Owner\n Cmd AS\n", "columns", renderers.known)
 
 
 LINES = st.sampled_from(

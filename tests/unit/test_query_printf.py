@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shims.query import printf
-from shims.query.printf import Format, collapse_escapes
-from shims.query.times import date_text, duration_text
+from shims.format import printf
+from shims.format.printf import Format, collapse_escapes
+from shims.format.times import date_text, duration_text
 
 
 @given(

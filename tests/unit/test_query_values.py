@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shims.query import values
-from spool import ad as ads
-from spool.view import JobRecord
+from spool.classad import ads, values
+from spool.store.queue_view import JobRecord
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 
@@ -75,7 +74,7 @@ def test_backslashes_of_the_command_line(given_text, kept):
 
 def test_attributes_have_no_case():
     """An attribute is found whatever the case of its name; the later of two counts."""
-    from shims.query.attributes import fetcher
+    from spool.classad.lookup import fetcher
 
     record = JobRecord(7, 3, 5, 'mycase = "x"\nOwner = "a"\nOwner = "b"\nÄ = 1\n')
     assert fetcher("MYCASE")(record) == '"x"'

@@ -19,10 +19,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foremen import quoting, render
-from foremen.master.cli import cli
-from foremen.quoting import FILTERS
-from foremen.render import KINDS, Wish
+from foremen.batch import quoting, render
+from foremen.batch.quoting import FILTERS
+from foremen.batch.render import KINDS, Wish
+from foremen.operator.alien_work_queue import cli
 from spool.errors import AwqError
 from spool.settings import load
 
@@ -114,7 +114,11 @@ def test_scripts_run(tmp_path, kind, environment, cores, memory):
 def test_htcondor_reads_it(tmp_path, name):
     """Our condor_submit -dry-run makes of it what the real one was recorded to make."""
     (tmp_path / "sub").write_text(FOUND["submit_file"](name))
-    command = [sys.executable, "-c", "from shims.condor_submit import main; from shims.process import run; run(main)"]
+    command = [
+        sys.executable,
+        "-c",
+        "from shims.commands.condor.condor_submit import main; from shims.cli.entry_point import run; run(main)",
+    ]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, "-dry-run", "-", "sub"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from foremen import pilot
-from foremen.pilot import Redirections, Report, parse_report
-from foremen.sandbox import ARCHIVE, Extras
+from foremen.pilot import launch_script
+from foremen.pilot.launch_script import Redirections, Report, parse_report
+from foremen.pilot.transfer_script import ARCHIVE, Extras
 
 BOTH = Redirections("", "_condor_stdout", "_condor_stderr")
 NASTY = [
@@ -57,7 +57,7 @@ class Node:
             "AWQ_STARTER2": self.starter,
         }
         done = subprocess.run(
-            [self.shell, "-c", pilot.command([], streams, wrapped, extras=extras)], cwd=self.folder,
+            [self.shell, "-c", launch_script.command([], streams, wrapped, extras=extras)], cwd=self.folder,
             env={**facts, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=True, timeout=60,
         )  # fmt: skip

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from foremen import laidout, pilot
-from foremen.shortcut import Shortcut
+from foremen.native import deploy
+from foremen.native.preload import Shortcut
+from foremen.pilot import launch_script
 
 # Does what a worker's child does: runs argv[1] by a shell; or another program, its words as they are.
 SHELL = r"""
@@ -57,12 +58,12 @@ def start(programs, shortcut_library):
     return run
 
 
-PLAIN = pilot.start()
+PLAIN = launch_script.start()
 
 
 def test_a_plain_pilot(start):
     """The starter runs instead of the shell, without a word, as leader of its group, with the task's environment."""
-    status, said = start(pilot.start(before="exit 1\n"), A="b")
+    status, said = start(launch_script.start(before="exit 1\n"), A="b")
     assert (status, said[:2], said[4:]) == (0, ["starter", "0"], ["none", "b"])
     assert said[2] == said[3]
 
@@ -100,7 +101,7 @@ def test_other_programs(start):
 def packaged(shortcut_library, monkeypatch):
     """The package has it."""
     content = Path(shortcut_library).read_bytes()
-    monkeypatch.setattr(laidout, "packaged", lambda _name: content)
+    monkeypatch.setattr(deploy, "packaged", lambda _name: content)
 
 
 @pytest.mark.usefixtures("packaged")
@@ -108,24 +109,24 @@ def test_statically_linked(start, programs):
     """It is not there, which is noticed before."""
     assert start(TELL, program="static")[1][0] == "shell"
     assert Shortcut(str(programs), {}).variables(f"{programs}/static") == {}
-    assert Shortcut(str(programs), {}).variables(f"{programs}/dynamic") == {"LD_PRELOAD": f"{programs}/shortcut"}
+    assert Shortcut(str(programs), {}).variables(f"{programs}/dynamic") == {"LD_PRELOAD": f"{programs}/preload"}
 
 
 @pytest.mark.usefixtures("packaged")
 def test_it_is_tried_once_and_comes_again(programs, tmp_path, monkeypatch):
     """Tried for each worker program; laid out again when somebody who cleans temporary folders has removed it."""
     tries = []
-    said = laidout.said
+    said = deploy.said
     monkeypatch.setattr(
-        laidout, "said", lambda command, *words, **more: tries.append(command[0]) or said(command, *words, **more)
+        deploy, "said", lambda command, *words, **more: tries.append(command[0]) or said(command, *words, **more)
     )
-    here, expected = Shortcut(str(tmp_path), {}), {"LD_PRELOAD": f"{tmp_path}/shortcut"}
+    here, expected = Shortcut(str(tmp_path), {}), {"LD_PRELOAD": f"{tmp_path}/preload"}
     dynamic, static = f"{programs}/dynamic", f"{programs}/static"
     found = [here.variables(worker) for worker in (dynamic, static, dynamic, static)]
     assert found == [expected, {}, expected, {}]
     assert tries == [dynamic, static]
-    (tmp_path / "shortcut").unlink()
-    assert here.variables(dynamic) == expected and (tmp_path / "shortcut").exists()
+    (tmp_path / "preload").unlink()
+    assert here.variables(dynamic) == expected and (tmp_path / "preload").exists()
     assert tries == [dynamic, static, dynamic]
 
 
@@ -134,7 +135,7 @@ def test_where_it_stands(programs, shortcut_library, tmp_path):
     """Before what the site preloads; not at all in a folder whose name cannot stand in LD_PRELOAD."""
     before = {"LD_PRELOAD": shortcut_library}
     found = Shortcut(str(programs), before).variables(f"{programs}/dynamic")
-    assert found == {"LD_PRELOAD": f"{programs}/shortcut:{shortcut_library}"}
+    assert found == {"LD_PRELOAD": f"{programs}/preload:{shortcut_library}"}
     for name in ("a b", "a:b"):
         (tmp_path / name).mkdir()
         assert Shortcut(str(tmp_path / name), {}).variables(f"{programs}/dynamic") == {}

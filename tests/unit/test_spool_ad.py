@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spool import ad as ads
+from spool.classad import ads
 
 # Text that a ClassAd string can hold: no NUL; half surrogate pairs the library cannot take.
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from spool import counts, taskfile
-from spool.counts import Counts, vouched_counts
 from spool.errors import NotVouched
 from spool.job import HELD, IDLE, RUNNING
-from spool.taskfile import Act, Cluster, Submission
+from spool.store import published_counts, task_file
+from spool.store.published_counts import Counts, vouched_counts
+from spool.store.task_file import Act, Cluster, Submission
 
 NOW = 1_800_000_000
 
@@ -39,8 +39,8 @@ def test_bash_can_source_it(spool, living_master):
 def test_task_files_count_as_idle(spool, living_master):
     """All their jobs, those in the older form too; actions and what is damaged by name do not."""
     living_master.publish({IDLE: 1}, NOW)
-    taskfile.write_submission(spool, Submission([Cluster(1, {}, [{}] * 40, False), Cluster(41, {}, [{}], False)]))
-    taskfile.write_act(spool, Act("remove", everything=True))
+    task_file.write_submission(spool, Submission([Cluster(1, {}, [{}] * 40, False), Cluster(41, {}, [{}], False)]))
+    task_file.write_act(spool, Act("remove", everything=True))
     Path(spool.queue, "job17").touch()
     assert vouched_counts(spool, 20, NOW).of(IDLE) == 1 + 41 + 1
 
@@ -61,10 +61,10 @@ def test_no_master(spool, living_master):
 
 def test_looking_does_not_disturb(spool, living_master):
     """Who looks whether a master lives lets go of the lock at once."""
-    assert counts.master_lives(spool)
+    assert published_counts.master_lives(spool)
     living_master.die()
-    assert not counts.master_lives(spool)
-    assert not counts.master_lives(spool)
+    assert not published_counts.master_lives(spool)
+    assert not published_counts.master_lives(spool)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_counts_are_values():
 def test_withdrawn(spool, living_master):
     """Renamed away: refused with the reason while the master lives; the number stays known for a limit; published anew it counts."""
     living_master.publish({IDLE: 4}, NOW)
-    counts.withdraw(spool)
-    counts.withdraw(spool)
+    published_counts.withdraw(spool)
+    published_counts.withdraw(spool)
     with pytest.raises(NotVouched, match="cannot use its job database and has withdrawn its counts"):
         vouched_counts(spool, 20, NOW)
-    assert counts.known_jobs(spool) == 4
+    assert published_counts.known_jobs(spool) == 4
     living_master.publish({IDLE: 6}, NOW)
     assert vouched_counts(spool, 20, NOW).total == 6
-    counts.withdraw(spool)
+    published_counts.withdraw(spool)
     living_master.die()
     with pytest.raises(NotVouched, match="no master has published counts"):
         vouched_counts(spool, 20, NOW)
@@ -169,8 +169,8 @@ def test_a_stopped_master(spool, living_master):
 
 def test_known_jobs_are_for_a_limit(spool, living_master):
     """What was last published, however old, and what waits in task files; without a master only the latter."""
-    taskfile.write_submission(spool, Submission([Cluster(1, {}, [{}] * 3, False)]))
-    assert counts.known_jobs(spool) == 3
+    task_file.write_submission(spool, Submission([Cluster(1, {}, [{}] * 3, False)]))
+    assert published_counts.known_jobs(spool) == 3
     living_master.publish({IDLE: 1, RUNNING: 2}, 1)
     living_master.die()
-    assert counts.known_jobs(spool) == 6
+    assert published_counts.known_jobs(spool) == 6

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from spool_rig import fill, python
 
-from spool import database
-from spool.database import HistoryRow, JobRow, open_reader, open_writer
 from spool.errors import SpoolError
-from spool.folder import create_spool
+from spool.store import sqlite
+from spool.store.layout import create_spool
+from spool.store.sqlite import HistoryRow, JobRow, open_reader, open_writer
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def keys(rows):
 
 def test_rows_are_the_same_for_types_and_run_time():
     """The classes that the type checker sees have the columns that the run time has."""
-    tree = ast.parse(Path(database.__file__).read_text())
+    tree = ast.parse(Path(sqlite.__file__).read_text())
     seen = {
         node.name: [part.target.id for part in node.body if isinstance(part, ast.AnnAssign)]
         for node in ast.walk(tree)
@@ -239,8 +239,8 @@ def test_disk_that_fills_up(small_disk):
     small.execute("PRAGMA page_size = 512")  # so that it fits; the usual one with its log does not
     small.execute("PRAGMA journal_mode = WAL")
     small.execute("PRAGMA wal_autocheckpoint = 0")
-    small.executescript(database._SCHEMA)
-    writer = database.Database(small)
+    small.executescript(sqlite._SCHEMA)
+    writer = sqlite.Database(small)
     with writer.transaction():
         admit(writer, 1)
     fill(small_disk)
@@ -258,8 +258,8 @@ def test_disk_that_fills_up(small_disk):
 
 READ = """
 import sys
-from spool.database import open_reader
-from spool.folder import open_spool
+from spool.store.sqlite import open_reader
+from spool.store.layout import open_spool
 reader = open_reader(open_spool(sys.argv[1]))
 turns = 0
 print("ready", flush=True)
@@ -320,7 +320,7 @@ def test_reading_without_a_master(spool):
     reader = open_reader(spool)
     assert keys(reader.history()) == [(1, 0)]
     reader.close()
-    assert database.highest_cluster(spool) == 1
+    assert sqlite.highest_cluster(spool) == 1
 
 
 def test_strange_folder_names(tmp_path):
@@ -355,20 +355,20 @@ def test_other_version(spool):
         with pytest.raises(SpoolError, match=r"is of version 7, this program needs 1: use the release that made it"):
             opening(spool)
     with pytest.raises(SpoolError, match="version 7"):
-        database.highest_cluster(spool)
+        sqlite.highest_cluster(spool)
     os.unlink(spool.database)
     Path(spool.database).touch()
     with pytest.raises(SpoolError, match="has no tables yet: alien_work_queue is starting"):
         open_reader(spool)
-    assert database.highest_cluster(spool) == 0
+    assert sqlite.highest_cluster(spool) == 0
 
 
 def test_killed_in_a_transaction(spool):
     """What was committed is there, what was not is not."""
     code = """
 import os, sys
-from spool.database import open_writer
-from spool.folder import open_spool
+from spool.store.sqlite import open_writer
+from spool.store.layout import open_spool
 writer = open_writer(open_spool(sys.argv[1]))
 with writer.transaction():
     writer.add_cluster(1, "", False)

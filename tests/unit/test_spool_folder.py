@@ -11,7 +11,7 @@ import pytest
 from spool_rig import NOBODY
 
 from spool.errors import SpoolError
-from spool.folder import Spool, create_spool, open_spool
+from spool.store.layout import Spool, create_spool, open_spool
 
 PARTS = ("tmp", "queue", "payload", "rejected", "stat")
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from spool_rig import as_nobody, fill, python
 
-from spool import database, numbers
 from spool.errors import SpoolError
-from spool.folder import create_spool
-from spool.taskfile import Act, Cluster, Submission, write_act, write_submission
+from spool.store import cluster_ids, sqlite
+from spool.store.layout import create_spool
+from spool.store.task_file import Act, Cluster, Submission, write_act, write_submission
 
 TAKE = """
 import sys
-from spool import numbers
-from spool.folder import open_spool
+from spool.store import cluster_ids as numbers
+from spool.store.layout import open_spool
 spool = open_spool(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     print(numbers.take_clusters(spool, 1), flush=True)
@@ -28,7 +28,7 @@ for _ in range(int(sys.argv[2])):
 
 def test_counts_from_one(spool):
     """One number after the other, ranges too, in a file that only we can read."""
-    assert [numbers.take_clusters(spool, count) for count in (1, 1, 5, 1)] == [1, 2, 3, 8]
+    assert [cluster_ids.take_clusters(spool, count) for count in (1, 1, 5, 1)] == [1, 2, 3, 8]
     assert stat.S_IMODE(os.stat(spool.clusters).st_mode) == 0o600
 
 
@@ -49,7 +49,7 @@ def test_killed_at_any_time(spool):
         seen += [int(line) for line in taker.communicate()[0].split("\n")[:-1]]
         assert min(seen) > highest
         highest = max(seen)
-    assert highest < numbers.take_clusters(spool, 1) <= highest + 2
+    assert highest < cluster_ids.take_clusters(spool, 1) <= highest + 2
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_damaged_counter(spool, text):
     write_submission(spool, Submission([Cluster(40, {"A": "1"}, [{}], False)]))
     with open(spool.clusters, "wb") as file:
         file.write(text)
-    first = numbers.take_clusters(spool, 1)
+    first = cluster_ids.take_clusters(spool, 1)
     assert first > 40
-    assert numbers.take_clusters(spool, 1) == first + 1
+    assert cluster_ids.take_clusters(spool, 1) == first + 1
     assert re.fullmatch(r"\d{20}\n", Path(spool.clusters).read_text())
 
 
@@ -71,16 +71,16 @@ def test_missing_counter_recovers_from_each_sign(spool):
 
     def anew() -> int:
         os.unlink(spool.clusters)
-        return numbers.take_clusters(spool, 1)
+        return cluster_ids.take_clusters(spool, 1)
 
-    assert numbers.take_clusters(spool, 1) == 1
+    assert cluster_ids.take_clusters(spool, 1) == 1
     write_submission(spool, Submission([Cluster(11, {}, [{}], False), Cluster(12, {}, [{}], False)]))
     assert anew() == 13
     os.mkdir(spool.payload(20))
     assert anew() == 21
     with open(f"{spool.rejected}/0000000025-1.submit", "w"):
         assert anew() == 26
-    writer = database.open_writer(spool)
+    writer = sqlite.open_writer(spool)
     assert anew() == 26
     with writer.transaction():
         writer.add_cluster(30, "", False)
@@ -95,15 +95,15 @@ def test_missing_counter_recovers_from_each_sign(spool):
 def test_actions_are_no_clusters(spool):
     """The time in an action's name is not taken for a cluster number."""
     write_act(spool, Act("remove", everything=True))
-    assert numbers.take_clusters(spool, 1) == 1
+    assert cluster_ids.take_clusters(spool, 1) == 1
 
 
 def test_master_that_is_just_starting(spool):
     """A database without tables yet has no clusters, and is no reason to refuse a submission."""
     with open(spool.database, "wb"):
-        assert numbers.take_clusters(spool, 1) == 1
+        assert cluster_ids.take_clusters(spool, 1) == 1
     os.unlink(spool.clusters)
-    assert numbers.take_clusters(spool, 1) == 1
+    assert cluster_ids.take_clusters(spool, 1) == 1
 
 
 def test_damaged_database_is_not_guessed_over(spool):
@@ -111,7 +111,7 @@ def test_damaged_database_is_not_guessed_over(spool):
     with open(spool.database, "wb") as file:
         file.write(b"this is no database at all" * 200)
     with pytest.raises(SpoolError, match="cannot read the job database"):
-        numbers.take_clusters(spool, 1)
+        cluster_ids.take_clusters(spool, 1)
 
 
 def test_full_disk_and_foreign_counter(small_disk):
@@ -119,8 +119,8 @@ def test_full_disk_and_foreign_counter(small_disk):
     spool = create_spool(str(small_disk / "spool"))
     fill(small_disk)
     with pytest.raises(SpoolError, match=r"cannot take a cluster number in .*clusters: No space left"):
-        numbers.take_clusters(spool, 1)
+        cluster_ids.take_clusters(spool, 1)
     os.unlink(small_disk / "filler")
-    assert numbers.take_clusters(spool, 1) == 1
+    assert cluster_ids.take_clusters(spool, 1) == 1
     os.chmod(spool.root, 0o755)
-    assert as_nobody(lambda: numbers.take_clusters(spool, 1)).endswith("clusters: Permission denied")
+    assert as_nobody(lambda: cluster_ids.take_clusters(spool, 1)).endswith("clusters: Permission denied")

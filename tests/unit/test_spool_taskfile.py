@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spool_rig import NOBODY, as_nobody, fill
 
-from spool import taskfile
 from spool.errors import DamagedTaskFile, SpoolError
-from spool.folder import create_spool
-from spool.taskfile import ACTIONS, Act, Cluster, Submission
+from spool.store import task_file
+from spool.store.layout import create_spool
+from spool.store.task_file import ACTIONS, Act, Cluster, Submission
 
 # What comes from a system of bytes: text, and bytes that are none as surrogates.
 one_line = st.one_of(
@@ -64,10 +64,10 @@ def as_bytes(thing):
 @given(submission=submissions)
 def test_submissions_round_trip(spool, submission):
     """Any expressions, in any order, of any number of clusters and jobs; the name tells the number of jobs."""
-    path = taskfile.write_submission(spool, submission)
-    found = taskfile.read(path)
+    path = task_file.write_submission(spool, submission)
+    found = task_file.read(path)
     assert as_bytes(plain(found)) == as_bytes(plain(submission))
-    assert taskfile.jobs_in_name(os.path.basename(path)) == submission.jobs == found.jobs
+    assert task_file.jobs_in_name(os.path.basename(path)) == submission.jobs == found.jobs
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert not os.listdir(spool.tmp)
     os.unlink(path)
@@ -77,11 +77,11 @@ def test_submissions_round_trip(spool, submission):
 @given(act=acts)
 def test_acts_round_trip(spool, act):
     """Every action, with any reason; it counts as no job."""
-    path = taskfile.write_act(spool, act)
-    found = taskfile.read(path)
+    path = task_file.write_act(spool, act)
+    found = task_file.read(path)
     for name in Act.__slots__:
         assert getattr(found, name) == getattr(act, name)
-    assert taskfile.jobs_in_name(os.path.basename(path)) == 0
+    assert task_file.jobs_in_name(os.path.basename(path)) == 0
     os.unlink(path)
 
 
@@ -98,25 +98,25 @@ def test_a_nul_byte_is_refused(spool, tmp_path):
     path = tmp_path / "x.submit"
     path.write_bytes(b'awq-task 1 submit\ncluster 12\nIn = "\0"\nproc 0\nend 1\n')
     with pytest.raises(DamagedTaskFile, match=r"x\.submit:3: a NUL byte"):
-        taskfile.read(str(path))
+        task_file.read(str(path))
     with pytest.raises(SpoolError, match="cannot be in a job ad"):
-        taskfile.write_submission(spool, Submission([Cluster(12, {"In": '"\0"'}, [{}], False)]))
+        task_file.write_submission(spool, Submission([Cluster(12, {"In": '"\0"'}, [{}], False)]))
 
 
 @pytest.mark.parametrize("task", [SUBMISSION, Act("remove", [(n, 0) for n in range(12)], [5], True, "why\nnot")])
 def test_truncated_anywhere(spool, task):
     """Cut behind any byte but the last it is refused, with its place; nothing is half read."""
-    write = taskfile.write_submission if isinstance(task, Submission) else taskfile.write_act
+    write = task_file.write_submission if isinstance(task, Submission) else task_file.write_act
     path = write(spool, task)
     whole = Path(path).read_bytes()
     for length in range(len(whole)):
         Path(path).write_bytes(whole[:length])
         with pytest.raises(DamagedTaskFile, match=r"^/.*:\d+: "):
-            taskfile.read(path)
+            task_file.read(path)
     for more in (b"\n", b"x", b"end 2\n", b"\0"):
         Path(path).write_bytes(whole + more)
         with pytest.raises(DamagedTaskFile):
-            taskfile.read(path)
+            task_file.read(path)
 
 
 HEAD = "awq-task 1 submit\ncluster 12\n"
@@ -158,7 +158,7 @@ def test_damage_has_a_place(tmp_path, text, place):
     path = tmp_path / "damaged.submit"
     path.write_text(text, encoding="utf-8", newline="\n")
     with pytest.raises(DamagedTaskFile) as caught:
-        taskfile.read(str(path))
+        task_file.read(str(path))
     assert str(caught.value).startswith(f"{path}{place}")
 
 
@@ -169,7 +169,7 @@ def test_any_bytes_are_read_or_refused(data, head):
         file.write(head + data)
         file.flush()
         try:
-            taskfile.read(file.name)
+            task_file.read(file.name)
         except DamagedTaskFile:
             return
 
@@ -181,9 +181,9 @@ def test_what_could_not_be_read_is_not_written(spool, name, expression):
     """Neither a line break in an expression nor a name that is none gets into the queue."""
     for cluster in (Cluster(1, {name: expression}, [{}], False), Cluster(1, {}, [{name: expression}], False)):
         with pytest.raises(SpoolError, match=r"cannot be in a job ad: .*nothing was submitted"):
-            taskfile.write_submission(spool, Submission([cluster]))
+            task_file.write_submission(spool, Submission([cluster]))
     with pytest.raises(SpoolError, match="nothing was submitted"):
-        taskfile.write_submission(spool, Submission([Cluster(1, {"A": "\ud800"}, [{}], False)]))
+        task_file.write_submission(spool, Submission([Cluster(1, {"A": "\ud800"}, [{}], False)]))
     assert not os.listdir(spool.queue) + os.listdir(spool.tmp)
 
 
@@ -193,10 +193,10 @@ def test_full_disk(small_disk):
     big = Submission([Cluster(1, {"A": '"' + "x" * 30000 + '"'}, [{}], False)])
     fill(small_disk, leave=8192)
     with pytest.raises(SpoolError, match="No space left on device; nothing was submitted"):
-        taskfile.write_submission(spool, big)
+        task_file.write_submission(spool, big)
     assert not os.listdir(spool.queue) + os.listdir(spool.tmp)
     os.unlink(small_disk / "filler")
-    assert taskfile.read(taskfile.write_submission(spool, big)).jobs == 1
+    assert task_file.read(task_file.write_submission(spool, big)).jobs == 1
 
 
 def test_spool_that_cannot_be_written(tmp_path):
@@ -209,7 +209,7 @@ def test_spool_that_cannot_be_written(tmp_path):
                 os.chown(path, NOBODY, NOBODY)
         for folder in (spool.tmp, spool.queue):
             os.chmod(folder, 0o500)
-            told = as_nobody(lambda: taskfile.write_act(spool, Act("hold", everything=True)))
+            told = as_nobody(lambda: task_file.write_act(spool, Act("hold", everything=True)))
             os.chmod(folder, 0o700)
             assert told.startswith("SpoolError: cannot write the task file")
             assert told.endswith("Permission denied; nothing was submitted")
@@ -227,7 +227,7 @@ def test_name_that_cannot_be_made_durable():
             if os.geteuid() == 0:
                 os.chown(path, NOBODY, NOBODY)
         os.chmod(spool.queue, 0o300)  # renaming into it works, opening it to fsync it does not
-        told = as_nobody(lambda: taskfile.write_submission(spool, SUBMISSION))
+        told = as_nobody(lambda: task_file.write_submission(spool, SUBMISSION))
         assert told.startswith("SpoolError: cannot make the task file")
         assert told.endswith("durable: Permission denied; nothing was submitted")
         os.chmod(spool.queue, 0o700)
@@ -239,12 +239,12 @@ def test_name_that_cannot_be_made_durable():
 def test_files_are_made_anew(tmp_path):
     """write_durably takes no file that is there, follows no link, and leaves nothing after an error."""
     path = str(tmp_path / "file")
-    taskfile.write_durably(path, b"one")
+    task_file.write_durably(path, b"one")
     with pytest.raises(FileExistsError):
-        taskfile.write_durably(path, b"two")
+        task_file.write_durably(path, b"two")
     os.symlink(tmp_path / "elsewhere", tmp_path / "link")
     with pytest.raises(OSError) as caught:
-        taskfile.write_durably(str(tmp_path / "link"), b"two")
+        task_file.write_durably(str(tmp_path / "link"), b"two")
     assert caught.value.errno in (errno.EEXIST, errno.ELOOP)
     assert Path(path).read_bytes() == b"one"
     assert not (tmp_path / "elsewhere").exists()
@@ -267,4 +267,4 @@ def test_files_are_made_anew(tmp_path):
 )
 def test_jobs_in_name(name, jobs):
     """Counting needs no reading; what is damaged counts as one, for there is something."""
-    assert taskfile.jobs_in_name(name) == jobs
+    assert task_file.jobs_in_name(name) == jobs

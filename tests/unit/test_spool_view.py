@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from spool import taskfile
-from spool.database import Database, open_writer
 from spool.errors import NotVouched
-from spool.folder import Spool
-from spool.taskfile import Act, Cluster, Submission
-from spool.view import JobRecord, View, open_unvouched, open_view
+from spool.store import task_file
+from spool.store.layout import Spool
+from spool.store.queue_view import JobRecord, View, open_unvouched, open_view
+from spool.store.sqlite import Database, open_writer
+from spool.store.task_file import Act, Cluster, Submission
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def admit(writer, cluster, jobs=1, status=1):
 
 
 def submit(spool, *clusters):
-    return taskfile.write_submission(
+    return task_file.write_submission(
         spool,
         Submission(
             [Cluster(number, {"A": "1"}, [{"ProcId": str(p)} for p in range(jobs)], False) for number, jobs in clusters]
@@ -55,7 +55,7 @@ def test_queue_and_task_files(spool, writer, view):
     """Both, with status and ad; the later of an attribute counts; actions and damaged files bring no jobs."""
     admit(writer, 1, 2, status=2)
     submit(spool, (2, 1), (3, 2))
-    taskfile.write_act(spool, Act("remove", everything=True))
+    task_file.write_act(spool, Act("remove", everything=True))
     Path(spool.queue, "0000000009-1.submit").write_text("awq-task 1 submit\ncluster 9\n")
     Path(spool.queue, "job1").write_text("executable = /bin/true\n")
     records = list(view.jobs())
@@ -70,7 +70,7 @@ def test_filters(spool, writer, view):
     admit(writer, 1, 2, status=2)
     admit(writer, 2, status=5)
     held = Cluster(4, {"JobStatus": "5"}, [{}, {"JobStatus": "1"}], False)
-    taskfile.write_submission(spool, Submission([held]))
+    task_file.write_submission(spool, Submission([held]))
     assert keys(view.jobs([(1, 1), (4, None), (7, None)])) == [(1, 1), (4, 0), (4, 1)]
     assert keys(view.jobs(statuses=[5])) == [(2, 0), (4, 0)]
     assert keys(view.jobs([(4, 1), (2, 0)], [1])) == [(4, 1)]

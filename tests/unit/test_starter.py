@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from foremen import pilot
-from foremen.pilot import Redirections
+from foremen.pilot import launch_script
+from foremen.pilot.launch_script import Redirections
 
 # Of characters, and of bytes that are none.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=200) | st.binary(
@@ -27,7 +27,7 @@ def program(starter_program):
 
 def start(program, text, folder, **environment):
     """Its exit status and what it said."""
-    env = {"PATH": os.environ["PATH"], pilot.TEXT: text, **environment}
+    env = {"PATH": os.environ["PATH"], launch_script.TEXT: text, **environment}
     done = subprocess.run([program], cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode, done.stdout.decode(errors="surrogateescape")
 
@@ -35,7 +35,7 @@ def start(program, text, folder, **environment):
 def launch(words, ad=""):
     """The launch script for /usr/bin/printf."""
     facts = {"AWQ_CPUS": "1", "AWQ_MEMORY": "2", "AWQ_DISK": "3", "AWQ_JOB_ID": "4.5", "AWQ_JOB_AD": ad}
-    return pilot.assignments(facts) + pilot.command(
+    return launch_script.assignments(facts) + launch_script.command(
         ["%s\\0", *words], Redirections("", "out", ""), False, "/usr/bin/printf"
     )
 
@@ -107,7 +107,7 @@ def test_measured_although_it_cannot_be_started(tmp_path, program):
 
 def test_streams_that_were_closed(tmp_path, program):
     """A worker without stdin: the pilot's streams are what they should be."""
-    env = {"PATH": os.environ["PATH"], pilot.TEXT: launch(["x"]), "AWQ": program}
+    env = {"PATH": os.environ["PATH"], launch_script.TEXT: launch(["x"]), "AWQ": program}
     done = subprocess.run(["sh", "-c", '"$AWQ" <&- 2>&-'], cwd=tmp_path, env=env, capture_output=True, check=False)
     assert (done.returncode, (tmp_path / "out").read_bytes()) == (0, b"x\0")
     assert b"exit=0\n" in done.stdout

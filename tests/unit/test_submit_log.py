@@ -11,9 +11,10 @@ import htcondor2
 import pytest
 from test_condor_submit import clusters, spool, submit
 
-from foremen.master import leftovers
-from spool import logfile, taskfile
-from spool.database import open_writer
+from foremen.master import cleanup
+from spool.store import task_file
+from spool.store.sqlite import open_writer
+from spool.userlog import writer
 
 __all__ = ["spool"]
 
@@ -37,7 +38,7 @@ def test_submitted_is_in_the_log_when_the_command_returns(spool, capfd):
     assert capfd.readouterr().err == ""
     assert [events(name) for name in ("log.0", "log.1", "last")] == [["000 1.0"], ["000 1.1"], ["000 1.2"]]
     assert "\n    a note\n...\n" in Path("log.0").read_text()
-    assert [cluster.ad[logfile.MARK] for cluster in clusters(spool)] == ["true"]
+    assert [cluster.ad[writer.MARK] for cluster in clusters(spool)] == ["true"]
 
 
 @pytest.mark.parametrize("log", ["", "log = /dev/null\n", "log =\n"])
@@ -82,12 +83,12 @@ def test_the_sweep_leaves_a_slow_client_alone(spool):
     database = open_writer(spool)
     with path.open() as held:
         fcntl.flock(held, fcntl.LOCK_SH)
-        leftovers.sweep(spool, database)
+        cleanup.sweep(spool, database)
         assert (path.exists(), events("log")) == (True, ["000 1.0"])
-    leftovers.sweep(spool, database)
+    cleanup.sweep(spool, database)
     database.close()
     assert (path.exists(), events("log")) == (False, ["000 1.0", "009 1.0"])
-    assert taskfile.NOT_SUBMITTED in Path("log").read_text()
+    assert task_file.NOT_SUBMITTED in Path("log").read_text()
 
 
 def test_the_sweep_takes_what_is_no_file_too(spool, tmp_path):
@@ -99,6 +100,6 @@ def test_the_sweep_takes_what_is_no_file_too(spool, tmp_path):
     for name in ("link", "fifo"):
         os.utime(f"{spool.tmp}/{name}", (1, 1), follow_symlinks=False)
     database = open_writer(spool)
-    leftovers.sweep(spool, database)
+    cleanup.sweep(spool, database)
     database.close()
     assert (os.listdir(spool.tmp), target.read_text()) == ([], "kept")

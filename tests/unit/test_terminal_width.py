@@ -25,7 +25,7 @@ SLOT = (
 
 def row(command: str, *argv: str, columns: int | None) -> str:
     """The row of the job or the slot that a command prints on a terminal of so many columns; None: into a pipe."""
-    program = f"import sys\nfrom shims import {command}\nsys.exit({command}.main(sys.argv[1:]))"
+    program = f"import sys\nfrom shims.commands.condor import {command}\nsys.exit({command}.main(sys.argv[1:]))"
     words = [sys.executable, "-c", program, *argv]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "33"}
     if columns is None:

@@ -11,17 +11,17 @@ from rich.console import Console
 from spool_rig import LivingMaster
 
 from foremen.engine.protocol import Pool
-from foremen.launch.fake import FakeSystem
-from foremen.launch.rows import Row
 from foremen.master.statistics import line
-from foremen.view.draw import draw, share
-from foremen.view.past import Ended, Past, noted
-from foremen.view.snapshot import Pilot, Rates, Reader, Snapshot
-from spool import ad as ads
-from spool.database import open_writer
-from spool.folder import create_spool
+from foremen.node.host.fake import FakeSystem
+from foremen.node.status_rows import Row
+from foremen.operator.top.draw import draw, share
+from foremen.operator.top.past import Ended, Past, noted
+from foremen.operator.top.snapshot import Pilot, Rates, Reader, Snapshot
+from spool.classad import ads
 from spool.settings import load
-from spool.view import open_unvouched
+from spool.store.layout import create_spool
+from spool.store.queue_view import open_unvouched
+from spool.store.sqlite import open_writer
 
 NOW = 1_760_000_000.0
 MASTER = Row("master", -1, 41, "", NOW - 3700, "up", 0, "", "head", running=3, waiting=7, draining="")

@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from foremen.render import Wish, render  # noqa: E402
+from foremen.batch.render import Wish, render  # noqa: E402
 
 _ODD = {
     "worker": "/shared/grid soft/it's/alien_wq_worker.pyz",

@@ -1,0 +1,1 @@
+"""What carries workers to nodes: job scripts for batch systems, the worker file."""

@@ -1,1 +1,0 @@
-"""Foremen and workers: started, kept alive, drained, stopped, counted; only our own."""

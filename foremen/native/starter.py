@@ -1,0 +1,25 @@
+"""The starter: a small static program that starts plain pilots on the nodes of its architecture (``starter.c``).
+
+It is built with the installation, travels in the worker file, and a supervisor lays it into its folder (``foremen.native.deploy``) and
+names it to its workers in ``AWQ_STARTER2``. Where it is missing, or does not run, the shell does its work: it makes a
+start cheaper, it is needed nowhere. The number in the variable's name is that of what both sides understand by it: a launch script
+of another release is left to the shell.
+"""
+
+from __future__ import annotations
+
+from foremen.native import deploy
+
+NAME = "starter"
+VARIABLE = "AWQ_STARTER2"
+STAMP = "awq-starter:"
+
+
+def lay_out(folder: str) -> str:
+    """Put the starter for this node into ``folder``; its path, empty when there is none that runs here."""
+    return deploy.lay_out(NAME, folder, says)
+
+
+def says(path: str) -> bytes:
+    """The stamp that a starter carries. OSError, SubprocessError, ValueError when it says none."""
+    return deploy.said([path, "--stamp"], STAMP)

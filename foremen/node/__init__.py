@@ -1,0 +1,1 @@
+"""The supervisor of one node: keeps foremen and workers alive, drains, reports."""

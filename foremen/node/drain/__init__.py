@@ -1,0 +1,1 @@
+"""Drains of a foreman, a node or the site: files, scope, control."""

@@ -1,0 +1,1 @@
+"""alien_work_queue doctor: collects facts, checks them, reports."""

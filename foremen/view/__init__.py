@@ -1,1 +1,0 @@
-"""What an operator looks at: ``snapshot`` reads, ``draw`` draws, ``top`` keeps the two going on a terminal."""

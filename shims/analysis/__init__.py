@@ -1,0 +1,1 @@
+"""condor_q -analyze and -better-analyze: why a job does not run."""

@@ -1,0 +1,1 @@
+"""Texts of -help, as HTCondor prints them."""

@@ -1,0 +1,4 @@
+"""Values to text: tables, columns, whole ads, totals.
+
+Nothing here reads the spool.
+"""

@@ -1,0 +1,1 @@
+"""From a submit description to a job ad: one module for each group of submit commands."""

@@ -1,1 +1,0 @@
-"""The submit language: from a description to job ads."""

@@ -1,0 +1,1 @@
+"""HTCondor's print-format files (-print-format): parser, renderers, tables, the built-in ones."""

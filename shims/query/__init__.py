@@ -1,1 +1,0 @@
-"""Queries: which jobs are asked for, and the forms of the answers."""
