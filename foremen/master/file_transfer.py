@@ -7,7 +7,8 @@ and where they differ.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional, Union
 
 from foremen.pilot import transfer_script
@@ -88,25 +89,38 @@ def listed(text: Optional[str]) -> tuple[str, ...]:
 
 
 def remaps(text: str) -> dict[str, str]:
-    """``a = b ; c = d``: name in the sandbox to name at home. A backslash keeps the character behind it."""
+    """``a = b ; c = d``: name in the sandbox to name at home. The first ``=`` of a pair ends its name.
+
+    A backslash keeps the character behind it. A pair without a name or without a target counts for nothing.
+    """
     found: dict[str, str] = {}
-    words, word, at = [], "", 0
-    while at < len(text):
-        char = text[at]
-        if char == "\\" and at + 1 < len(text):
-            at += 1
-            word += text[at]
-        elif char in ";=":
-            words += [word.strip(), char]
-            word = ""
-        else:
-            word += char
-        at += 1
-    words.append(word.strip())
-    for place in range(len(words) - 2):
-        if words[place + 1] == "=" and words[place] and words[place + 2]:
-            found[words[place]] = words[place + 2]
+    for name, target in _pairs(text):
+        if name and target:
+            found[clean(name)] = target
     return found
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    parts = [""]  # the name, and behind the first "=" the target
+    characters = iter(text)
+    for char in characters:
+        if char == ";":
+            yield _pair(parts)
+            parts = [""]
+        elif char == "=" and len(parts) == 1:
+            parts.append("")
+        else:
+            parts[-1] += next(characters, char) if char == "\\" else char
+    yield _pair(parts)
+
+
+def _pair(parts: Sequence[str]) -> tuple[str, str]:
+    return parts[0].strip(), parts[1].strip() if len(parts) > 1 else ""
+
+
+def clean(name: str) -> str:
+    """The shortest form of a name in the sandbox: ``./a``, ``d/../a``, ``.//a`` and ``a/`` are ``a``; the sandbox itself is ``.``."""
+    return posixpath.normpath(name.lstrip("/") or ".")
 
 
 def archive(attempt: tuple[int, int, int], spool: Spool) -> str:

@@ -31,6 +31,12 @@ def of_end(record: JobRecord, result: Result, report: Report) -> Optional[Hold]:
         wanted = file_transfer.listed(record.expression("TransferOutput"))
         if report.missing < len(wanted):
             return output_not_made(wanted[report.missing])
+    if report.linked is not None:
+        wanted = file_transfer.listed(record.expression("TransferOutput"))
+        if report.linked < len(wanted):
+            return output_not_made(
+                wanted[report.linked], errno.EISDIR, "- Transfer of symlinks to directories is not supported."
+            )
     if report.unpacked:
         return output_lost(report.unpacked)
     if result.outcome == "output-missing":
@@ -72,14 +78,14 @@ def output_lost(detail: str, error: int = errno.ENOENT) -> Hold:
     return Hold(reason, job.HOLD_TRANSFER_OUTPUT, error)
 
 
-def output_not_made(name: str) -> Hold:
-    """HTCondor's words for a wanted output that the job has not made (recorded from 23.9.6)."""
+def output_not_made(name: str, error: int = errno.ENOENT, more: str = "") -> Hold:
+    """HTCondor's words for a wanted output that cannot be sent: it was not made, or is a link (recorded from 23.9.6)."""
     here = host()
     reason = (
         f"Transfer output files failure at execution point slot1@{here} while sending files to access point {here}. "
-        f"Details: reading from file {name}: (errno 2) No such file or directory"
+        f"Details: reading from file {name}: (errno {error}) {os.strerror(error)}{more}"
     )
-    return Hold(reason, job.HOLD_TRANSFER_OUTPUT, errno.ENOENT)
+    return Hold(reason, job.HOLD_TRANSFER_OUTPUT, error)
 
 
 def input_lost(detail: str, error: int = errno.ENOENT) -> Hold:

@@ -264,6 +264,8 @@ def _unwritable(path: str) -> int:
         return error.errno or errno.EIO
     if stat.S_ISDIR(mode):
         return errno.EISDIR
+    if not stat.S_ISREG(mode) and not os.path.samefile(path, os.devnull):
+        return errno.EINVAL  # a FIFO, a device, a socket: writing it may never end, or do harm
     return 0 if os.access(path, os.W_OK) else errno.EACCES
 
 

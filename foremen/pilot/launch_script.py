@@ -142,7 +142,7 @@ class Report(NamedTuple):
     ``bounced``: nothing was started, or it was ended at the deadline of a drain: the job is to run again. Nothing was started
     either when the node does not have the job's folder (``no_folder``), or a URL could not be fetched (``fetch``: what was
     said). ``plain``: the starter's, of a pilot that brings nothing but its streams back. ``missing``: place of the first wanted
-    output that is not there; ``unpacked``: why the outputs were not packed.
+    output that is not there; ``linked``: of one that is, or holds, a link to a folder; ``unpacked``: why the outputs were not packed.
     """
 
     host: str = ""
@@ -156,6 +156,7 @@ class Report(NamedTuple):
     fetch: str = ""
     plain: bool = False
     missing: int | None = None
+    linked: int | None = None
     unpacked: str = ""
 
     @property
@@ -248,6 +249,7 @@ def parse_report(text: str) -> Report:
         fetch=_said(values.get("fetch", "")),
         plain=not by_script and (code is not None or signal is not None),
         missing=_code(values.get("missing"), 0, 999),
+        linked=_code(values.get("linked"), 0, 999),
         unpacked=_said(values.get("unpacked", "")),
     )
 

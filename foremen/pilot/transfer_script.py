@@ -8,6 +8,7 @@ when they have something to do.
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -48,7 +49,11 @@ done
 _NAMED = r"""set --
 awq_n=0
 for awq_f in NAMES; do
-  if [ -e "$awq_f" ]; then set -- "$@" "$awq_f"; else printf 'missing=%s\n' "$awq_n"; fi
+  if ! [ -e "$awq_f" ]; then printf 'missing=%s\n' "$awq_n"
+  elif [ -d "$awq_f" ] && [ -n "$(PATH=${PATH:-/usr/bin}:/usr/bin:/bin find "$awq_f" -type l -exec test -d {} \; -print)" ]; then
+    printf 'linked=%s\n' "$awq_n"
+  else set -- "$@" "$awq_f"
+  fi
   awq_n=$((awq_n + 1))
 done
 """
@@ -92,12 +97,18 @@ def before(extras: Extras, executable: str) -> str:
     return text
 
 
+def _found_at(name: str) -> str:
+    """Where a wanted output is: in its shortest form, so that a link with a slash behind it is seen as a link."""
+    short = posixpath.normpath(name)
+    return short if short.startswith("/") else f"./{short}"
+
+
 def after(extras: Extras, executable: str) -> str:
     """What is done when the pilot has ended and the report is written."""
     if extras.outputs is None:
         return ""
     if extras.outputs:
-        names = " ".join([shlex.quote(name if name.startswith("/") else f"./{name}") for name in extras.outputs])
+        names = " ".join([shlex.quote(_found_at(name)) for name in extras.outputs])
         text = _NAMED.replace("NAMES", names)
     else:
         text = _NEW.replace("OURS", f"{_OURS} | {shlex.quote(executable)}")

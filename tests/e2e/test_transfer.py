@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sites import Site, eventually, install, site
+from sites import WAITS, Site, eventually, install, site
 
 pytestmark = pytest.mark.engine
 
@@ -103,3 +105,20 @@ def test_policies(pool: Site) -> None:
     eventually(lambda: pool.done(cluster) and pool.done(stays) and pool.done(again))
     assert pool.af("condor_history", cluster, "NumHolds", "NumJobStarts", "JobStatus") == "1 2 3"
     assert pool.af("condor_history", again, "NumJobCompletions", "ExitCode") == "3 1"
+
+
+def test_streams_are_plain_files(pool: Site) -> None:
+    """New ones have mode 0644; a FIFO holds its job, also one that is put there while the pilot runs, and holds nobody up."""
+    mark, late, early = pool.work / "mark", pool.work / "late.out", pool.work / "early.out"
+    os.mkfifo(early)
+    waits = pool.submit(WAITS, environment=f"MARK={mark}", output=str(late))
+    eventually(mark.exists, what="the pilot runs")
+    os.mkfifo(late)
+    refused = pool.submit(MAKES, output=str(early))
+    eventually(lambda: pool.af("condor_q", refused, "JobStatus") == "5", what="the job with a FIFO is held")
+    (pool.work / "mark.go").touch()
+    eventually(lambda: pool.af("condor_q", waits, "JobStatus") == "5", what="the job that got a FIFO is held")
+    assert "late.out could not be written: No such device or address" in pool.af("condor_q", waits, "HoldReason")
+    cluster = pool.submit(MAKES)
+    eventually(lambda: pool.done(cluster))
+    assert {stat.S_IMODE((pool.work / f"{cluster}.{name}").stat().st_mode) for name in ("out", "err")} == {0o644}

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import stat
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -110,12 +111,107 @@ def test_if_needed_with_inputs_brings_back(home: Home) -> None:
         ("new,folder", {"TransferOutputRemaps": '"new=other; folder = there"'},
          {"other", "there/", "there/deep/", "there/deep/file", "there/top"}),
         ("link", {}, {"link"}),
+        ("./new", {}, {"new"}), (".//new", {}, {"new"}), ("folder/../new", {}, {"new"}), ("folder//top", {}, {"top"}),
+        ("./folder/", {}, {"deep/", "deep/file", "top"}), ("folder/.", {}, {"deep/", "deep/file", "top"}),
+        ("./folder/deep/", {"PreserveRelativePaths": "true"}, {"folder/", "folder/deep/", "folder/deep/file"}),
+        ("./new", {"TransferOutputRemaps": '"./new=out/x=1.txt"'}, {"out/", "out/x=1.txt"}),
+        ("new", {"TransferOutputRemaps": '"new=not/there/new"'}, {"not/", "not/there/", "not/there/new"}),
     ],
 )  # fmt: skip
 def test_listed_outputs(home: Home, wanted: str, more: dict[str, str], back: set[str]) -> None:
     """Files and folders by name, a folder's content with a slash behind it, remaps, relative paths kept or not."""
     assert home.run(TransferOutput=ads.quote(wanted), **more)["ExitCode"] == "0"
     assert set(home.files()) == back
+
+
+def test_the_whole_sandbox(home: Home) -> None:
+    """``.`` brings what the job made and got, and nothing of ours."""
+    script = MAKES.replace(b"ln -s new link; ln -s nowhere dangling; mkfifo fifo\n", b"")
+    assert home.run(script, TransferOutput='"."')["ExitCode"] == "0"
+    assert set(home.files()) == {
+        ".hidden", "changed", "folder/", "folder/deep/", "folder/deep/file", "folder/top", "new", "same",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", ["aside", "aside/", "folder"])
+def test_a_link_to_a_folder_holds_the_job(home: Home, wanted: str) -> None:
+    """HTCondor does not follow it, wherever it is."""
+    script = MAKES.replace(b"mkfifo fifo", b"ln -s folder aside; ln -s deep folder/link")
+    number = home.submit(script, TransferOutput=ads.quote(wanted))
+    home.site.turn_until(lambda: home.site.status(number) == HELD)
+    ad = home.site.ad(number)
+    assert (ad["HoldReasonCode"], ad["HoldReasonSubCode"]) == ("12", "21")
+    assert "Transfer of symlinks to directories is not supported" in ad["HoldReason"]
+
+
+def test_modes_come_home(home: Home) -> None:
+    """Of files and folders, also of those that nobody may write or that others may not read; and a second time."""
+    script = b"#!/bin/sh\necho x > ro; chmod 444 ro; mkdir -m 750 f; echo x > f/p; chmod 640 f/p; echo x > prog; chmod 751 prog\n"
+    for _time in range(2):
+        home.run(script, TransferOutput='"ro,f,prog"')
+        modes = {name: stat.S_IMODE((home.iwd / name).stat().st_mode) for name in ("ro", "f", "f/p", "prog")}
+        assert modes == {"ro": 0o444, "f": 0o750, "f/p": 0o640, "prog": 0o751}
+
+
+@pytest.mark.parametrize("kind", ["null", "device", "fifo", "socket"])
+def test_what_is_no_regular_file_is_not_changed(tmp_path: Path, kind: str) -> None:
+    """/dev/null swallows an output; any other device, a FIFO, a socket refuses it. Modes and contents stay."""
+    place = tmp_path / "target"
+    if kind == "fifo":
+        os.mkfifo(place, 0o622)
+    elif kind == "socket":
+        os.mknod(place, stat.S_IFSOCK | 0o622)
+    else:
+        os.mknod(place, stat.S_IFCHR | 0o622, os.makedev(1, 3 if kind == "null" else 5))  # null, zero
+    mode = place.stat().st_mode
+    made = archive(tmp_path / "a.tar", ("./good", {}))
+    wanted = outputs(tmp_path, "good", remaps={"good": str(place)})
+    if kind == "null":
+        unpack.unpack(made, wanted)
+    else:
+        with pytest.raises(NotUnpacked, match=f"writing to file {place}"):
+            unpack.unpack(made, wanted)
+    assert place.stat().st_mode == mode
+
+
+def test_an_output_that_is_wanted_and_not_in_the_archive(tmp_path: Path) -> None:
+    """An error, never silence."""
+    made = archive(tmp_path / "a.tar", ("./good", {}))
+    with pytest.raises(NotUnpacked, match=r"reading from file other: \(errno 2\)"):
+        unpack.unpack(made, outputs(tmp_path, "good", "other"))
+
+
+def test_links_count_as_what_they_name(tmp_path: Path) -> None:
+    """A thousand hard links of one file are a thousand files; one that names nothing is damage."""
+    link = {"type": tarfile.LNKTYPE, "linkname": "./big", "size": 0}
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        big = tarfile.TarInfo("./big")
+        big.size = 1 << 20
+        tar.addfile(big, io.BytesIO(bytes(big.size)))
+        for number in range(3):
+            each = tarfile.TarInfo(f"./link{number}")
+            each.type, each.linkname = tarfile.LNKTYPE, "./big"
+            tar.addfile(each)
+    with tarfile.open(path) as tar:
+        members = unpack._members(tar)
+        assert sum(unpack._content(each, members).size for each in members.values()) == 4 << 20 < free
+    made = archive(tmp_path / "b.tar", ("./link", {**link, "linkname": "./none"}))
+    with pytest.raises(NotUnpacked, match="damaged"):
+        unpack.unpack(made, outputs(tmp_path))
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_huge_header_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    """Of 300 MB, of which there is a hole on the disk: refused at once, in no memory."""
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, 300 << 20
+    path = tmp_path / "a.tar"
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT))
+    os.truncate(path, 512 + info.size + 1024)
+    with pytest.raises(NotUnpacked, match="a header of 314572800 bytes"):
+        unpack.unpack(str(path), outputs(tmp_path))
 
 
 def test_a_missing_output_holds_the_job(home: Home) -> None:
@@ -130,12 +226,12 @@ def test_a_missing_output_holds_the_job(home: Home) -> None:
 
 
 def test_outputs_that_cannot_be_written_hold_the_job(home: Home) -> None:
-    """A remap into a folder that is not there: code 12 and the path, as HTCondor says it."""
-    number = home.submit(TransferOutputRemaps='"new=no/such/new"')
+    """A remap into an absolute folder that is not there: code 12 and the path, as HTCondor says it."""
+    number = home.submit(TransferOutputRemaps='"new=/no/such/new"')
     home.site.turn_until(lambda: home.site.status(number) == HELD)
     ad = home.site.ad(number)
     assert (ad["HoldReasonCode"], ad["HoldReasonSubCode"]) == ("12", "2")
-    assert f"writing to file {home.iwd}/no/such/new: (errno 2) No such file" in ad["HoldReason"]
+    assert "writing to file /no/such/new: (errno 2) No such file" in ad["HoldReason"]
 
 
 def test_on_success(home: Home) -> None:
@@ -250,13 +346,13 @@ def test_what_leads_out_of_the_sandbox_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_link_out_of_the_archive_is_never_made(tmp_path: Path) -> None:
-    """A symbolic link and then a file through it: the link is not made, so the file has no folder to go to."""
+    """A symbolic link and then a file through it: the link is not made, the file is in a folder of its own."""
     iwd = tmp_path / "iwd"
     iwd.mkdir()
     link = ("folder", {"type": tarfile.SYMTYPE, "linkname": str(tmp_path), "size": 0})
     made = archive(tmp_path / "a.tar", link, ("folder/in", {}))
-    with pytest.raises(NotUnpacked, match="errno 2"):
-        unpack.unpack(made, outputs(iwd, "folder"))
+    unpack.unpack(made, outputs(iwd, "folder"))
+    assert (iwd / "folder/in").read_text() == "hello"
     assert not (tmp_path / "in").exists()
 
 
@@ -303,7 +399,8 @@ def test_remaps() -> None:
     """``a = b ; c = d``, with a backslash before what would end a name; what has no two sides is none."""
     assert file_transfer.remaps("a = b ; c/d=/x/y") == {"a": "b", "c/d": "/x/y"}
     assert file_transfer.remaps(r"a\=b = c\;d;e") == {"a=b": "c;d"}
-    assert file_transfer.remaps("") == {}
+    assert file_transfer.remaps("") == file_transfer.remaps("a;=b;c=;;") == {}
+    assert file_transfer.remaps("a.txt=out/x=1.txt;b==;./c/=d") == {"a.txt": "out/x=1.txt", "b": "=", "c": "d"}
 
 
 def test_in_place_is_asked_for(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@
  */
 #include <stdio.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include <work_queue.h>
 #include <cctools.h>
@@ -18,8 +21,13 @@ void work_queue_enable_process_module(struct work_queue *q);
 void work_queue_broadcast_message(struct work_queue *q, const char *message);
 static int awq_errno;
 
-/* The last errno with which an output could not be written; 0: none. */
-static int awq_write_error(void) { return awq_errno; }
+/* The last errno with which an output could not be written, once; 0: none. */
+static int awq_write_error(void)
+{
+	int last = awq_errno;
+	awq_errno = 0;
+	return last;
+}
 
 static void awq_remove(int fd)
 {
@@ -51,6 +59,43 @@ int64_t __wrap_link_stream_to_fd(struct link *link, int fd, int64_t length, time
 		awq_remove(fd);
 	}
 	return total;
+}
+
+/*
+ * The library opens an output with mode 0777, waits for the reader of a FIFO, and empties whatever there is. A path of a job may
+ * be anything, also since it was checked: only a regular file is emptied, and /dev/null is written to. HTCondor's mode is 0666.
+ */
+int __real_open(const char *path, int flags, ...);
+
+static int awq_open_output(const char *path, int flags)
+{
+	struct stat found;
+	int fd = __real_open(path, (flags & ~O_TRUNC) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+	if (fd >= 0 && !fstat(fd, &found)) {
+		if (S_ISREG(found.st_mode)) {
+			if (!ftruncate(fd, 0)) return fd;
+		} else {
+			if (S_ISCHR(found.st_mode) && found.st_rdev == makedev(1, 3)) return fd;
+			errno = EINVAL;
+		}
+	}
+	awq_errno = errno;
+	if (fd >= 0) close(fd);
+	errno = awq_errno;
+	return -1;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	if (flags & O_CREAT) {
+		va_list more;
+		va_start(more, flags);
+		mode = va_arg(more, mode_t);
+		va_end(more);
+	}
+	if ((flags & (O_ACCMODE | O_CREAT | O_TRUNC)) == (O_WRONLY | O_CREAT | O_TRUNC)) return awq_open_output(path, flags);
+	return __real_open(path, flags, mode);
 }
 
 /* The library refuses without reading the file, which spoils the connection: let it write until it cannot. */

@@ -265,10 +265,11 @@ class WorkQueue:
             outcome = self._outcomes[handle.result] = outcome_of(handle.result, self._results)
         if handle.try_count > task.tries and outcome[0] != "input-missing":
             self._say_running(task, events)
-        if outcome[0] == "done":
-            missing = [local for local in task.outputs if not os.path.exists(_bytes(local))]
-            if missing:
-                reason = os.strerror(self._lib.awq_write_error()) if self._lib.awq_write_error() else "it is not there"
+        if outcome[0] in ("done", "output-missing"):
+            missing = [local for local in task.outputs if not os.path.isfile(_bytes(local))]
+            error = self._lib.awq_write_error() if missing else 0
+            if missing and (error or outcome[0] == "done"):
+                reason = os.strerror(error) if error else "it is not there"
                 outcome = ("output-missing", f"{missing[0]} could not be written: {reason}")
         events.append(self._finish(task, handle, outcome))
 

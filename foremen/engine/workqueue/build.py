@@ -102,7 +102,7 @@ _REPORTS = ("jx_object", "jx_array", "rmsummary_print_string")
 _WAITING = ("link_poll", *[f"cctools_list_{name}" for name in ("push_priority", "first_item", "next_item")])
 _WRAPPED = (
     *_GATE,  # ../../native/gate.c says why
-    "link_stream_to_fd", "check_disk_space_for_filesize",
+    "open", "link_stream_to_fd", "check_disk_space_for_filesize",
     *_HELD, *_SENT_BEFORE,
     *_TABLES, *_REPORTS,  # wraps/wait_index.c says why
     *_WAITING,  # wraps/offer_filter.c says why
