@@ -364,9 +364,14 @@ static int run(void)
 	const struct rlimit no_core = {0, 0};
 	struct rusage used;
 	int status;
-	pid_t pilot = vfork();
-	if (pilot <= 0) become_the_pilot(environ); /* unmeasured, when there is no process to be had */
-	for (int at = 0; at < 4; at++) signal(ours[at], SIG_IGN); /* they are for the pilot, which may want time */
+	void (*before[4])(int);
+	pid_t pilot;
+	for (int at = 0; at < 4; at++) before[at] = signal(ours[at], SIG_IGN); /* they are for the pilot, which may want time */
+	pilot = vfork();
+	if (pilot <= 0) { /* unmeasured, when there is no process to be had */
+		for (int at = 0; at < 4; at++) signal(ours[at], before[at]);
+		become_the_pilot(environ);
+	}
 	await(pilot, &status, &used);
 	if (here) save_number(here, "/.awq_rss", used.ru_maxrss);
 	if (!WIFSIGNALED(status)) return WEXITSTATUS(status);

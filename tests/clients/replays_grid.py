@@ -131,7 +131,7 @@ ODD = Replay(
         Step("LANG=C LC_ALL=xx_YY.bogus condor_submit jdl", SUBMITTED),
         Step("mkdir gone && cd gone && rmdir ../gone && condor_submit @here@/jdl", status=1),
         Step("mkdir gone && cd gone && rmdir ../gone && condor_submit @here@/jdl -append initialdir=/tmp", SUBMITTED),
-        Step("mkdir gone && cd gone && rmdir ../gone && condor_q -totals | tail -n 1", r"(\d+) held", "6"),
+        Step("mkdir gone && cd gone && rmdir ../gone && condor_q -totals | tail -n 1", r"(\d+) held", "6", waits=True),
         Step("cd /proc && condor_submit @here@/jdl", SUBMITTED),
         Step("condor_submit jdl <&- >&- 2>&-", nothing),
         Step("condor_q -totals >&-", status=1),

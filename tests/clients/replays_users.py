@@ -18,8 +18,14 @@ periodic_remove = (RemoteWallClockTime - CumulativeSuspensionTime) > 3600
 +Site = "here"
 queue
 """
-NEXTFLOW_RUN = "#!/bin/bash\necho here > .command.out\nsleep 2\nprintf 7 > .exitcode\nexit 7\n"
-NEXTFLOW_ROW = r"^ ID .*\n(?:.+\n)*? *@id@ +\S+ +\S+ \S+ +\S+ +([UIRXCHE]) "
+NEXTFLOW_RUN = """#!/bin/bash
+echo here > .command.out
+n=0
+while [ ! -e @here@/go ] && [ "$n" -lt 1200 ]; do sleep 0.1; n=$((n + 1)); done
+printf 7 > .exitcode
+exit 7
+"""
+NEXTFLOW_ROW = r"^ ID .*\n(?:.+\n)*? *@id@ +\S+ +\S+ +\S+ +\S+ +([UIRXCHE]) "
 
 CROMWELL = """executable=/bin/bash
 arguments=@here@/script
@@ -137,6 +143,7 @@ USERS = (
         steps=(
             Step("condor_submit --terse .command.condor 2>&1", r"\A(?P<id>\d+\.\d+)[ -]"),
             Step("condor_q -nobatch", NEXTFLOW_ROW, "R", waits=True),
+            Step("touch go", ""),
             Step("cat .exitcode .command.out", r"\A7here$", waits=True),
             Step("condor_submit - -terse < .command.condor", r"\A(?P<id>\d+\.\d+)[ -]"),
             Step("condor_rm @id@", ""),

@@ -132,7 +132,7 @@ def test_workers_start_pilots_without_a_shell(pool: Site) -> None:
     cluster = pool.submit(
         "#!/bin/sh\nworker=$(awk '/^PPid:/ { print $2 }' /proc/$PPID/status)\n"
         'echo "${LD_PRELOAD-none} $(cat /proc/$PPID/comm /proc/$worker/comm)"\n'
-        "for process in $worker $PPID $$; do grep -c shortcut /proc/$process/maps; done\n"
+        "for process in $worker $PPID $$; do grep -c /preload /proc/$process/maps; done\n"
     )
     eventually(lambda: pool.done(cluster))
     said = (pool.work / f"{cluster}.out").read_text().split()

@@ -174,9 +174,11 @@ def test_nothing_too_much(here):
     """No jinja2, engine, master or shims travel to the nodes; click's licence does."""
     names = zipfile.ZipFile(here.work / "node/alien_wq_worker.pyz").namelist()
     tops = {"/".join(name.split("/")[:2]) if name.startswith("foremen") else name.split("/")[0] for name in names}
-    ours = {"foremen/__init__.py", "foremen/acceptor", "foremen/node", "foremen/progress.py"}
-    ours |= {f"foremen/{name}.py" for name in ("laidout", "shortcut", "starter")}
-    programs = {f"foremen/{deploy.file_name(name)}" for name in (preload.NAME, starter.NAME, foreman.NAME)}
-    assert tops == {"__main__.py", "click", "spool", *ours, *programs}
+    rooms = ("__init__.py", "acceptor", "native", "node", "operator", "progress.py")
+    assert tops == {"__main__.py", "click", "spool", *[f"foremen/{room}" for room in rooms]}
+    programs = {f"foremen/native/{deploy.file_name(name)}" for name in (preload.NAME, starter.NAME, foreman.NAME)}
+    assert programs < set(names)
+    operator = {"foremen/operator/__init__.py", "foremen/operator/alien_wq_worker.py"}
+    assert {name for name in names if name.startswith("foremen/operator")} == operator
     assert "click/LICENSE.txt" in names
     assert "foremen/node/host/fake.py" not in names

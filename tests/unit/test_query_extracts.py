@@ -12,7 +12,7 @@ USUAL = "((ResidentSetSize + 1023) / 1024)"
 CLUSTER = {
     "Owner": ['"alice"', '"bob"'],
     "Cmd": ['"/x/agent.sh"', '"/bin/" + "true"', "undefined"],
-    "QDate": [str(NOW - 5000), str(NOW - 90000), "time() - 60"],
+    "QDate": [str(NOW - 5000), str(NOW - 90000), "EnteredCurrentStatus - 60"],
     "JobPrio": ["0", "-12345", "ClusterId * 1000"],
     "ImageSize": ["1", "2500000"],
 }
