@@ -130,7 +130,7 @@ def test_no_output_leaves_the_jobs_folder(name: str, tmp_path: Path) -> None:
     """Names in the archive that a node sends lead nowhere but below the job's folder."""
     for wanted in ((), (name,), ("a",)):
         for target in unpack.targets(name, Outputs(wanted, None, False, {}, str(tmp_path))):
-            assert os.path.realpath(target).startswith(f"{tmp_path}/")
+            assert os.path.realpath(target.path).startswith(f"{tmp_path}/")
 
 
 @pytest.mark.parametrize("name", ["a=b", "a b", "a'b", 'a"b', "$(x)", "a;b", "a`b`", "-rf", "agent.sh", ".job.ad", "*"])
