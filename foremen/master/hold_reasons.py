@@ -45,6 +45,8 @@ def of_end(record: JobRecord, result: Result, report: Report) -> Optional[Hold]:
 
 
 def _of_unstarted(record: JobRecord, result: Result, report: Report) -> Optional[Hold]:
+    if report.unstarted is not None:
+        return not_executed(ads.string(record.expression("Cmd")), report.unstarted, report.interpreter)
     if report.no_folder:
         return no_folder(ads.string(record.expression("Iwd")), report.host)
     if report.fetch:
@@ -116,9 +118,10 @@ def no_folder(path: str, node: str) -> Hold:
     return Hold(reason, job.HOLD_IWD_ERROR, errno.ENOENT)
 
 
-def not_executed(path: str, error: int) -> Hold:
+def not_executed(path: str, error: int, interpreter: str = "") -> Hold:
     """HTCondor's words for an executable that cannot be started (recorded from 23.9.6)."""
-    reason = f"Error from slot1@{host()}: Failed to execute '{path}': (errno={error}: '{os.strerror(error)}')"
+    why = f"invalid interpreter ({interpreter}) specified on first line of script " if interpreter else ""
+    reason = f"Error from slot1@{host()}: Failed to execute '{path}': {why}(errno={error}: '{os.strerror(error)}')"
     return Hold(reason, job.HOLD_FAILED_TO_CREATE_PROCESS, error)
 
 

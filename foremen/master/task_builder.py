@@ -90,6 +90,7 @@ def prepare(
         facts["AWQ_IWD"] = ads.string(ad.get("Iwd"), "/")
     if sandbox.urls:
         facts["AWQ_URLS"] = sandbox.urls
+    submitted = {name: value for name, value in submitted.items() if name not in launch_script.RESERVED}
     environment = {**submitted, **_for_wrapper(submitted, settings)}
     launch = launch_script.command(arguments, remote, bool(settings.job_wrapper), sandbox.executable, extras)
     environment[launch_script.TEXT] = launch_script.assignments(facts) + launch

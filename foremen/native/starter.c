@@ -264,10 +264,43 @@ static int open_streams(int fds[3])
 	return fds[0] >= 0 && fds[1] >= 0 && fds[2] >= 0;
 }
 
-/* In the child, which shares our memory until it is another program. What cannot be started the shell says as shells do. */
+static volatile int exec_error; /* of the child's execve(), whose memory is ours */
+static char interpreter[256];
+
+/* The errno with which the kernel would refuse a program, also when a wrapper starts it; 0: it would not, or we cannot tell. */
+static int refused(const char *path)
+{
+	char head[sizeof(interpreter)], *word;
+	int fd;
+	ssize_t length;
+	if (access(path, X_OK)) return errno;
+	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0) return 0;
+	length = read(fd, head, sizeof(head) - 1);
+	close(fd);
+	if (length < 2 || head[0] != '#' || head[1] != '!') return 0;
+	head[length] = 0;
+	word = head + 2 + strspn(head + 2, " \t");
+	word[strcspn(word, " \t\n")] = 0;
+	if (!access(word, X_OK)) return 0;
+	strcpy(interpreter, word);
+	return errno;
+}
+
+static int refused_program(void)
+{
+	const char *name = strrchr(words[0], '/');
+	const char *program = name && !strcmp(name, "/awq_job_wrapper.sh") && words[1] ? words[1] : words[0];
+	return strchr(program, '/') ? refused(program) : 0;
+}
+
+/* In the child, which shares our memory until it is another program. A name without a slash the shell looks for. */
 static void become_the_pilot(char **env)
 {
-	if (strchr(words[0], '/')) execve(words[0], words, env);
+	if (strchr(words[0], '/')) {
+		execve(words[0], words, env);
+		exec_error = errno;
+		_exit(126);
+	}
 	size_t count = 0;
 	while (words[count]) count++;
 	char *shell[count + 5];
@@ -306,6 +339,13 @@ static void report(int status, const struct rusage *used, int bounced)
 	put(1, text, length);
 }
 
+/* The program itself cannot be started, here or elsewhere. */
+static int report_refused(int error)
+{
+	printf("awq=1\nhost=%s\nunstarted=%d\ninterpreter=%s\n", host, error, interpreter);
+	return 0;
+}
+
 /* Nothing could be started here; our own exit status, with which the report comes back. */
 static int report_failure(void)
 {
@@ -341,6 +381,8 @@ static int start(const char *state, const char *here)
 		if (state && booted) note_end(state, 2, 0);
 		return report_failure();
 	}
+	int error = refused_program();
+	if (error) return report_refused(error);
 	pid_t pilot = vfork();
 	if (!pilot) {
 		for (int fd = 0; fd < 3; fd++) dup2(fds[fd], fd);
@@ -349,6 +391,7 @@ static int start(const char *state, const char *here)
 	if (pilot < 0) return report_failure();
 	for (int fd = 0; fd < 3; fd++) close(fds[fd]);
 	await(pilot, &status, &used);
+	if (exec_error) return report_refused(exec_error);
 	int over = state && !access(joined(state, "/over"), F_OK);
 	report(status, &used, over);
 	if (state && booted && !over)
@@ -363,9 +406,11 @@ static int run(void)
 	const int ours[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 	const struct rlimit no_core = {0, 0};
 	struct rusage used;
-	int status;
+	int status, error = refused_program();
 	void (*before[4])(int);
 	pid_t pilot;
+	if (error && here) save_number(here, "/.awq_unstarted", error);
+	if (error) return 126;
 	for (int at = 0; at < 4; at++) before[at] = signal(ours[at], SIG_IGN); /* they are for the pilot, which may want time */
 	pilot = vfork();
 	if (pilot <= 0) { /* unmeasured, when there is no process to be had */
@@ -374,7 +419,9 @@ static int run(void)
 	}
 	await(pilot, &status, &used);
 	if (here) save_number(here, "/.awq_rss", used.ru_maxrss);
+	if (here && exec_error) save_number(here, "/.awq_unstarted", exec_error);
 	if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
+	if (here) save_number(here, "/.awq_signal", WTERMSIG(status)); /* shells do not tell each one from an exit status */
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(WTERMSIG(status), SIG_DFL);
 	raise(WTERMSIG(status));

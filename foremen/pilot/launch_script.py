@@ -120,11 +120,20 @@ fi
 """
 _STARTED = r"""printf 'started=1\n'
 """
+RESERVED = frozenset(
+    [
+        "AWQ_BOOTED", "AWQ_CPUS", "AWQ_DISK", "AWQ_IWD", "AWQ_JOB_AD", "AWQ_JOB_ENV", "AWQ_JOB_ID", "AWQ_KEEP_ENV", "AWQ_LAUNCH",
+        "AWQ_MEMORY", "AWQ_NEW", "AWQ_PIECES", "AWQ_SINGLETASK", "AWQ_STARTER2", "AWQ_URLS", "AWQ_WORKER_STATE",
+    ]
+)  # fmt: skip
+"""Variables by which master, worker and launch script talk to each other: those of a job with such a name are not passed on."""
 # A pilot that the script starts is measured by the starter, where there is one.
 _MEASURE = r"""awq_starter=${AWQ_STARTER2:-}
 if ! [ -x "$awq_starter" ]; then awq_starter=; fi
 """
 _MEASURED = r"""if [ -n "$awq_starter" ] && { read -r awq_n < .awq_rss; } 2> /dev/null; then printf 'rss=%s\n' "$awq_n"; fi
+if [ -n "$awq_starter" ] && { read -r awq_n < .awq_unstarted; } 2> /dev/null; then printf 'unstarted=%s\n' "$awq_n"; fi
+if [ -n "$awq_starter" ] && { read -r awq_n < .awq_signal; } 2> /dev/null; then printf 'signal=%s\n' "$awq_n"; fi
 """
 
 
@@ -143,6 +152,7 @@ class Report(NamedTuple):
     either when the node does not have the job's folder (``no_folder``), or a URL could not be fetched (``fetch``: what was
     said). ``plain``: the starter's, of a pilot that brings nothing but its streams back. ``missing``: place of the first wanted
     output that is not there; ``linked``: of one that is, or holds, a link to a folder; ``unpacked``: why the outputs were not packed.
+    ``unstarted``: the errno with which the program itself cannot be started, because of its ``interpreter`` when that is told.
     """
 
     host: str = ""
@@ -158,11 +168,13 @@ class Report(NamedTuple):
     missing: int | None = None
     linked: int | None = None
     unpacked: str = ""
+    unstarted: int | None = None
+    interpreter: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether the pilot was started and its end was seen."""
-        return self.exit_code is not None or self.signal is not None
+        return self.unstarted is None and (self.exit_code is not None or self.signal is not None)
 
 
 def assignments(facts: Mapping[str, str]) -> str:
@@ -235,6 +247,8 @@ def parse_report(text: str) -> Report:
     if code is not None and said.strip():  # the shell had to say something
         signal = code - 128 if code > 128 else None
         code = None
+    if signal is not None:
+        code = None
     user, _, system = values.get("children", "").partition(" ")
     host = values.get("host", "")
     return Report(
@@ -251,6 +265,8 @@ def parse_report(text: str) -> Report:
         missing=_code(values.get("missing"), 0, 999),
         linked=_code(values.get("linked"), 0, 999),
         unpacked=_said(values.get("unpacked", "")),
+        unstarted=_code(values.get("unstarted"), 1, 999),
+        interpreter=_said(values.get("interpreter", "")),
     )
 
 

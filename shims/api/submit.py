@@ -7,7 +7,7 @@ import os
 from shims.jobad.builder import JobAds
 from shims.jobad.job_ad import Surroundings
 from shims.submit import queue_statement as statements
-from shims.submit.errors import MacroError, SubmitError
+from shims.submit.errors import DescriptionError, MacroError, SubmitError
 from shims.submit.expressions import old_syntax
 from shims.submit.lines import Lines
 from shims.submit.macros import Macros
@@ -58,12 +58,16 @@ class Submitted:
         return "".join(parts)
 
 
+_MATERIALIZE = ("max_materialize", "max_idle", "materialize_max_idle")
+"""With one of them a description has one queue statement (late materialization, recorded from 23.9.6)."""
+
+
 class Submitter:
     """Collects what one command submits; ``commit`` makes it visible, ``abandon`` takes it back."""
 
     __slots__ = (
-        "_clusters", "_executable", "_macros", "_published", "_settings", "_spool", "_surroundings", "begun", "dry", "jobs", "max_jobs",
-        "notes", "shown", "single",
+        "_begun_statements", "_clusters", "_executable", "_macros", "_published", "_settings", "_spool", "_surroundings", "begun",
+        "dry", "jobs", "max_jobs", "notes", "shown", "single",
     )  # fmt: skip
 
     def __init__(self, macros: Macros, surroundings: Surroundings, dry: bool) -> None:
@@ -72,6 +76,7 @@ class Submitter:
         self._settings = settings.load(os.environ)
         self._spool: Spool | None = None
         self._clusters: list[Submitted] = []
+        self._begun_statements = False
         self._executable: tuple[str | None, str | None] | None = None
         self.dry = dry
         self.begun = False
@@ -93,7 +98,10 @@ class Submitter:
 
     def queue(self, arguments: str, lines: Lines) -> None:
         """One queue statement. AwqError: nothing of the submission may be kept."""
+        if self._begun_statements and any(self._macros.has(name) for name in _MATERIALIZE):
+            raise DescriptionError(lines.line, "Extra data found after queue statement")
         statement = statements.parse(arguments, lines)
+        self._begun_statements = True
         if not statement.jobs:
             return
         self._refuse_too_many(statement.jobs)
@@ -103,6 +111,10 @@ class Submitter:
         live["cluster"] = live["clusterid"] = str(cluster.cluster)
         items = [""] if statement.items is None else statement.items
         self.notes += statement.warnings
+        for (
+            name
+        ) in statement.variables:  # whatever file or command line say of it; a short row keeps that of the row before
+            self._macros.put_live(name, "")
         for row, item in zip(statement.rows, items):
             live["row"] = live["itemindex"] = str(row)
             if statement.items is not None:
@@ -115,9 +127,6 @@ class Submitter:
         given = statement.values(item)
         for name, value in given:
             self._macros.put_live(name, value)
-        for name in statement.variables[len(given) :]:
-            if not self._macros.has(name):
-                self._macros.put_live(name, "")
         empty = [name for name, value in given if not value]
         if empty:
             self.notes.append(f"Empty value(s) for {','.join(empty)} at ItemIndex={row}!")

@@ -99,6 +99,8 @@ def container_image(job: JobAd) -> str:
         job.ad["WantDockerImage"] = "true"
         return ""
     method = _method(image) if "://" in image else ""
+    if method == "instance":
+        raise SubmitError(f"'{image}' is not a valid container image", lead="")
     kind = "WantDockerImage" if method == "docker" else "WantSIF" if image.endswith(".sif") else "WantSandboxImage"
     job.ad[kind] = "true"
     if method in ("docker", "oras"):
@@ -147,8 +149,8 @@ def container_clauses(job: JobAd) -> list[str]:
 
 def set_gpu_limits(job: JobAd) -> None:
     """``gpus_minimum_memory`` and its like, of a job that asks for GPUs: attributes, and clauses of RequireGPUs."""
-    asked = job.lookup("RequireGPUs")
-    clauses = [asked] if asked else []
+    asked = job.lookup("RequireGPUs") or ""
+    clauses = [f"({asked})" if "||" in asked else asked] if asked else []
     for command, attribute, clause in (
         ("gpus_minimum_capability", "GPUsMinCapability", "Capability >= GPUsMinCapability"),
         ("gpus_maximum_capability", "GPUsMaxCapability", "Capability <= GPUsMaxCapability"),

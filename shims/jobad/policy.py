@@ -31,6 +31,15 @@ def set_status(job: JobAd) -> None:
     job.text("HoldReason", "submitted on hold at user's request")
 
 
+def _is_certificate(path: str) -> bool:
+    """Whether a file has a certificate in it; as much as HTCondor finds out of one that it cannot use."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            return b"-----BEGIN CERTIFICATE-----" in file.read(1 << 20)
+    except OSError:
+        return False
+
+
 def set_credentials(job: JobAd) -> None:
     """Names of proxy and token are kept; that they are there is not asked for (the pilot gets none from us)."""
     proxy = job.macros.get("x509userproxy")
@@ -38,7 +47,10 @@ def set_credentials(job: JobAd) -> None:
         proxy = os.environ.get("X509_USER_PROXY") or f"/tmp/x509up_u{os.geteuid()}"  # where grid tools keep it
         proxy = proxy if os.path.exists(proxy) else None
     if proxy is not None:
-        job.text("x509userproxy", job.path(proxy))
+        path = job.path(proxy)
+        if not _is_certificate(path):
+            raise SubmitError("unable to read proxy file", lead="")
+        job.text("x509userproxy", path)
     lifetime = job.macros.get("delegate_job_gsi_credentials_lifetime", "DelegateJobGSICredentialsLifetime")
     if lifetime is not None:
         if integer(lifetime) is None:
@@ -228,7 +240,7 @@ def set_rest(job: JobAd) -> None:
 def _check_unused(job: JobAd) -> None:
     """Commands that leave nothing in the ad but must be right. SubmitError."""
     job.is_true("copy_to_spool", "copy_to_spool", False)
-    for name in ("max_idle", "max_materialize"):
+    for name in ("max_idle", "materialize_max_idle", "max_materialize"):
         value = job.macros.get(name)
         if value is not None and integer(value) is None:
             raise SubmitError(f"{name}={value} is invalid, must eval to an integer.", lead="")

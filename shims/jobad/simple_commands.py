@@ -25,6 +25,7 @@ SIMPLE: tuple[tuple[str, str, int], ...] = (
     ("keep_claim_idle", "KeepClaimIdle", EXPRESSION),
     ("job_ad_information_attrs", "JobAdInformationAttrs", TEXT),
     ("ulog_execute_attrs", "UserLogExecuteEventAttrs", TEXT),
+    ("materialize_max_idle", "JobMaterializeMaxIdle", EXPRESSION),
     ("max_idle", "JobMaterializeMaxIdle", EXPRESSION),
     ("docker_network_type", "DockerNetworkType", TEXT),
     ("docker_pull_policy", "DockerPullPolicy", TEXT),

@@ -53,11 +53,8 @@ class Description:
                 return arguments
 
     def append(self, line: str) -> str | None:
-        """A line from the command line, as if it stood here; a reason when it is none."""
-        try:
-            return "" if self._line(line.strip(SPACES)) is not None else None
-        except DescriptionError as error:
-            return str(error)
+        """A line from the command line, as if it stood here: a queue statement (its arguments), or an assignment (None)."""
+        return self._line(line.strip(SPACES))
 
     def _line(self, line: str) -> str | None:
         """An assignment (None), or a queue statement (its arguments)."""

@@ -34,6 +34,8 @@ _FUNCTIONS = frozenset(
         "DIRNAME",
     ]
 )
+_AUTOMATIC = frozenset(["cluster", "clusterid", "process", "procid"])
+"""What no assignment changes; it does change Step, Row, ItemIndex and Node (recorded from 23.9.6)."""
 _MOST_WORK = 20_000_000
 """Characters looked at for one expansion before it is taken for endless."""
 _MOST_STEPS = 10_000
@@ -94,6 +96,10 @@ class Macros:
         known = self._table.get(folded)
         if known is not None:
             known.used = True
+        if folded in _AUTOMATIC and folded in self.live:
+            self.touched = True
+            return self.live[folded]
+        if known is not None:
             self.touched = self.touched or known.live
             return known.value
         value = self.live.get(folded)

@@ -44,7 +44,7 @@ class Queue:
         return self.count * (1 if self.items is None else len(self.items))
 
     def values(self, item: str) -> list[tuple[str, str]]:
-        """Variables and their values for one item; the last takes what is left; those the item does not reach stay as they were."""
+        """Variables and their values for one item; the last takes what is left; without those that the item does not reach."""
         rest = item.lstrip(" \t")
         if "\x1f" in rest:
             return list(zip(self.variables, [field.strip(" \t") for field in rest.split("\x1f")]))
@@ -186,7 +186,10 @@ def _from_file(path: str, lines: Lines) -> list[str]:
         except CommandFailed as error:
             raise DescriptionError(lines.line, str(error)) from None
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        # Without closing it: "-" is the standard input, as for the description.
+        with open(
+            0 if path == "-" else path, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=path != "-"
+        ) as file:
             text = file.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -195,11 +198,11 @@ def _from_file(path: str, lines: Lines) -> list[str]:
 
 
 def _file_items(text: str) -> list[str]:
+    """Every line, also an empty one, and one that begins with ``#``: only within parentheses is that a comment."""
     items: list[str] = []
     source = Lines(text)
     while True:
         item = source.next()
         if item is None:
             return items
-        if item[:1] != "#":
-            items.append(item)
+        items.append(item)

@@ -233,8 +233,8 @@ def join_environment_v2(variables: Mapping[str, str]) -> str:
 
 
 def join_environment_v1(variables: Mapping[str, str], delimiter: str = ";") -> str | None:
-    """V1 raw text of an environment; None when V1 cannot say it (the delimiter, ``|`` or a newline in it)."""
+    """V1 raw text of an environment; None when V1 cannot say it (the delimiter or a newline in it)."""
     members = _members(variables)
-    if any(delimiter in member or "|" in member or "\n" in member for member in members):
+    if any(delimiter in member or "\n" in member for member in members):
         return None
     return delimiter.join(members)

@@ -55,12 +55,15 @@ def literal(expression: str) -> Value:
     return _WORDS.get(expression.lower(), NO_LITERAL) if len(expression) < 10 else NO_LITERAL
 
 
+_MOST_INTEGER = 2**63 - 1
+
+
 def _number(text: str) -> Value:
     digits = text[1:] if text[0] == "-" else text
     if not digits.isascii() or not digits[:1].isdigit() or (digits[0] == "0" and digits[1:2].isdigit()):
         return NO_LITERAL
     if digits.isdigit():
-        return int(text) if len(digits) < 19 else NO_LITERAL
+        return int(text) if len(digits) < 19 or (len(digits) == 19 and int(digits) <= _MOST_INTEGER) else NO_LITERAL
     if not _REAL.issuperset(digits):
         return NO_LITERAL
     try:

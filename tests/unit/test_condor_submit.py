@@ -158,11 +158,12 @@ def test_held_and_grid_jobs(spool):
     assert (ads.string(ad["GridJobStatus"]), ads.string(ad["GridJobId"])) == ("PENDING", f"{resource_text} 1.0")
 
 
-def test_a_proxy_is_not_insisted_on(spool, capfd, monkeypatch):
-    """HTCondor refuses a job without its proxy; here the pilot runs anyway."""
+def test_a_proxy_is_insisted_on_when_it_is_named(spool, capfd, monkeypatch):
+    """As by HTCondor; without a name the pilot runs anyway."""
     monkeypatch.delenv("X509_USER_PROXY", raising=False)
-    assert submit("executable = s.sh\nuse_x509userproxy = true\nx509userproxy = none\nqueue\n") == 0
-    assert capfd.readouterr().err == ""
+    assert submit("executable = s.sh\nuse_x509userproxy = true\nqueue\n") == 0
+    assert submit("executable = s.sh\nx509userproxy = none\nqueue\n") == 1
+    assert capfd.readouterr().err == "ERROR: unable to read proxy file\n"
 
 
 def test_spooled_jobs_wait_like_others(spool):

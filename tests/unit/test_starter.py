@@ -99,10 +99,46 @@ def test_measured_for_the_script(tmp_path, program, script, status):
 
 
 def test_measured_although_it_cannot_be_started(tmp_path, program):
-    """What the shell says, and its status."""
+    """Its errno in a file for the script, and the status that a shell has."""
     env = {"PATH": os.environ["PATH"], "_CONDOR_SCRATCH_DIR": str(tmp_path)}
     done = subprocess.run([program, "--run", "/no/such"], env=env, capture_output=True, check=False)
-    assert done.returncode == 127 and b"/no/such" in done.stderr
+    assert done.returncode == 126 and (tmp_path / ".awq_unstarted").read_text() == "2\n"
+
+
+BROKEN = {
+    "missing": (None, 0o755, 2), "no interpreter": (b"#! /no/such -x\n", 0o755, 2), "not executable": (b"#!/bin/sh\n", 0o644, 13),
+    "damaged": (b"\x7fELF" + bytes(60), 0o755, 8), "no format": (b"exit 0\n", 0o755, 8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "mode", "error"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("way", ["plain", "--run"])
+def test_a_program_that_cannot_be_started(tmp_path, program, way, content, mode, error):
+    """Is told apart from one that ends with 126 or 127: as the job's, with its errno and its interpreter."""
+    path = tmp_path / "program"
+    if content is not None:
+        path.write_bytes(content)
+        path.chmod(mode)
+    if way == "plain":
+        report = launch_script.parse_report(
+            start(program, launch(["x"]).replace("/usr/bin/printf", str(path)), tmp_path)[1]
+        )
+    else:
+        env = {"PATH": os.environ["PATH"], "_CONDOR_SCRATCH_DIR": str(tmp_path)}
+        assert subprocess.run([program, "--run", str(path)], env=env, check=False).returncode == 126
+        said = f"started=1\nawq=1\nhost=h\nexit=126\nunstarted={(tmp_path / '.awq_unstarted').read_text()}\n"
+        report = launch_script.parse_report(said)
+    assert (report.unstarted, report.complete) == (error, False)
+    assert report.interpreter == ("/no/such" if way == "plain" and content and b"/no/such" in content else "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGPIPE, signal.SIGKILL])
+def test_the_signal_is_told_to_the_script(tmp_path, program, number):
+    """Shells are silent about some: the status alone would be that of an exit."""
+    measured(program, tmp_path, f"kill -{number.value} $$")
+    assert (tmp_path / ".awq_signal").read_text().strip() == str(number.value)
+    report = launch_script.parse_report(f"started=1\nawq=1\nhost=h\nexit={128 + number}\nsignal={number.value}\n")
+    assert (report.exit_code, report.signal) == (None, number)
 
 
 def test_streams_that_were_closed(tmp_path, program):

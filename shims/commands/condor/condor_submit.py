@@ -217,13 +217,16 @@ class _Command:
             arguments = self.description.next_queue()
             if arguments is None and not first:
                 return
-            for number, line in enumerate(request.appended, 1):
-                if self.description.append(line) is not None:
-                    raise _AppendError(lines.line, number)
-            if arguments is not None and request.queue is not None:
+            asked = None if request.queue is None else arguments_of(request.queue)
+            for number, line in enumerate(request.appended, 1):  # with a queue statement as with -queue
+                try:
+                    appended = self.description.append(line)
+                except DescriptionError:
+                    raise _AppendError(lines.line, number) from None
+                asked = asked if appended is None else appended
+            if arguments is not None and asked is not None:
                 raise DescriptionError(lines.line, "-queue argument conflicts with queue statement in submit file")
-            if arguments is None and request.queue is not None:
-                arguments = arguments_of(request.queue)
+            arguments = asked if arguments is None else arguments
             if arguments is None:
                 raise DescriptionError(lines.line, "no queue statement")
             first = False
@@ -290,7 +293,7 @@ class _Command:
 
 
 class _AppendError(DescriptionError):
-    """A line given with ``-append`` that is no assignment."""
+    """A line given with ``-append`` that is neither an assignment nor a queue statement."""
 
     def __init__(self, line: int, number: int) -> None:
         super().__init__(line, "")
