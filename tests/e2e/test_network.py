@@ -224,7 +224,7 @@ def test_the_head_cut_off_for_long(pool: Pool) -> None:
     late = pool.head.submit("#!/bin/sh\nexit 0\n")
     within(2.5 * MINUTE, lambda: pool.counts() == [0, 7], "the engine gives its foremen up")
     pool.head.host.join()
-    within(MINUTE, lambda: all(pilot.starts == 2 for pilot in pilots), "all run again")
+    within(2 * MINUTE, lambda: all(pilot.starts >= 2 for pilot in pilots), "all run again")
     for pilot in pilots:
         pilot.go()
     within(MINUTE, lambda: all(pilot.ended(2) for pilot in pilots) and pool.head.done(late), "all end")
