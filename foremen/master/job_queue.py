@@ -443,6 +443,10 @@ class Jobs:
         if self.kept_back.rules_out(row, totals):
             kept.append((row.cluster, row.proc))
             return
+        noop = transitions.noop_end(row)
+        if noop is not None:
+            self._apply(row, moves.completed(row, at, noop))
+            return
         try:
             task = task_builder.prepare(row, self._spool, self._settings, at, self._evaluators)
         except NotYet as error:

@@ -49,6 +49,9 @@ class Change(NamedTuple):
     ad: Optional[dict[str, str]] = None
 
 
+_NOOP = "IsNoopJob"
+
+
 class Ended(NamedTuple):
     """How an attempt ended, for the record: what the launch script reported, and what the engine measured."""
 
@@ -202,6 +205,18 @@ def completed(row: JobRow, at: float, ended: Ended) -> Change:
     text = event_texts.terminated(_id(row), at, _used(ad.get, ended), ended.report.exit_code, ended.report.signal)
     _enter(row, ad, job.COMPLETED, at)
     return Change(row._replace(status=job.COMPLETED, given=0), (*events, text), finished=True, ad=ad)
+
+
+def noop_end(row: JobRow) -> Ended | None:
+    """How a job with ``noop_job`` ends, which is not run: as it says itself, else with 0. None: it is to run."""
+    if _NOOP not in row.cluster_ad and _NOOP not in row.ad:
+        return None
+    look = record(row).expression
+    if (look(_NOOP) or "").lower() != "true":
+        return None
+    signal = ads.number(look("NoopJobExitSignal"), 0)
+    code = None if signal else ads.number(look("NoopJobExitCode"), 0)
+    return Ended(Report(exit_code=code, signal=signal or None), 0, 0)
 
 
 def staying(change: Change) -> Change:

@@ -415,3 +415,20 @@ def test_in_place_is_asked_for(tmp_path: Path) -> None:
     ):
         ad = {"ShouldTransferFiles": ads.quote(should)}
         assert (file_transfer.in_place(ad, shared), file_transfer.in_place(ad, plain)) == (there, here)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "end"),
+    [
+        ({}, ("false", "0", None)), ({"NoopJobExitCode": "7"}, ("false", "7", None)), ({"NoopJobExitSignal": "9"}, ("true", None, "9")),
+    ],
+)  # fmt: skip
+def test_a_noop_job_is_not_run(home: Home, attributes: dict[str, str], end: tuple[str, str | None, str | None]) -> None:
+    """It ends as it says; the program is never started, and the log has no execute event."""
+    ad = home.run(b'#!/bin/sh\ntouch "$OUT"\n', IsNoopJob="true", **attributes)
+    assert (ad["ExitBySignal"], ad.get("ExitCode"), ad.get("ExitSignal")) == end
+    assert not list(home.site.work.glob("*.starts"))
+    assert [
+        line[:3] for line in (home.site.work / "log").read_text().splitlines() if line[:4] in ("000 ", "001 ", "005 ")
+    ][-1] == "005"
+    assert "001 (" not in (home.site.work / "log").read_text()

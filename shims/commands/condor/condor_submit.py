@@ -7,6 +7,7 @@ import time
 
 from shims.api.submit import LimitReached, Submitted, Submitter
 from shims.cli.options import MANY, MissingValue, Option, Parsed, UnknownOption, parse
+from shims.jobad import simple_commands
 from shims.jobad.job_ad import Surroundings
 from shims.submit.description import Description, expand_arguments
 from shims.submit.errors import DescriptionError, MacroError, SubmitError
@@ -283,6 +284,8 @@ class _Command:
             if request.verbose:
                 self.said.append("\n")
             warnings += _unused(self.macros)
+        if submitter.jobs and not submitter.dry:
+            warnings += _kept_only(self.macros)
         self._flush()
         if warnings:
             _write(2, "".join([f"WARNING: {warning}\n" for warning in warnings]))
@@ -326,6 +329,19 @@ def _summary(one: Submitted, terse: bool, dry: bool) -> str:
     if terse:
         return f"{one.cluster}.0 - {one.cluster}.{one.jobs - 1}\n"
     return f"{one.jobs} job(s) {'dry-run' if dry else 'submitted'} to cluster {one.cluster}.\n"
+
+
+def _kept_only(macros: Macros) -> list[str]:
+    """Commands that are in the ad for queries, and have no effect here although somebody who gives them expects one."""
+    found = []
+    for macro in macros.items():
+        name = macro.name.lower()
+        why = simple_commands.KEPT_ONLY.get(name)
+        if name == "universe" and macro.value.strip().lower() == "parallel":
+            why = "the job runs once, on one machine"
+        if why and macro.value.strip().lower() not in ("", "0", "false", "no"):
+            found.append(f"{name} = {macro.value} has no effect here: {why}")
+    return found
 
 
 _QUIET = ("DAG_STATUS", "FAILED_COUNT", "JOB", "RETRY")
