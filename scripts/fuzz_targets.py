@@ -31,12 +31,12 @@ from foremen.pilot.launch_script import parse_report
 from shims.commands.condor import condor_history, condor_q, condor_status, condor_submit
 from spool import settings
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.classad.matchmaking import Totals
 from spool.errors import AwqError, DamagedTaskFile, SettingsError
 from spool.store import published_counts, task_file
 from spool.store.layout import Spool, create_spool
 from spool.store.published_counts import Counts
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import Database, open_writer
 from spool.store.task_file import Cluster, Submission
 

@@ -13,32 +13,8 @@ from collections.abc import Sequence
 
 from foremen.acceptor import keeper
 from foremen.acceptor.service import Rules
-from foremen.native import deploy
-from foremen.node.errors import LaunchError
-
-NAME = "gate"
-STAMP = "awq-gate:"
-_ASK = "AWQ_GATE_STAMP"
-_PRELOAD = "LD_PRELOAD"
-_SEPARATORS = set(" :")  # of names in LD_PRELOAD
-
-
-def lay_out(program: str, folder: str) -> str:
-    """The library in ``folder``, proven to load into ``program``. LaunchError when it does not: there is no foreman without."""
-
-    def says(path: str) -> bytes:
-        return deploy.said([program, "--version"], STAMP, **{_PRELOAD: path, _ASK: "1"})
-
-    if not os.access(program, os.X_OK):
-        raise LaunchError(f"{program} cannot be run")
-    path = "" if _SEPARATORS & set(folder) else deploy.lay_out(NAME, folder, says)
-    if not path:
-        raise LaunchError(
-            f"cannot protect a foreman's port: {deploy.file_name(NAME)} does not load into {program} from {folder}."
-            " It needs a dynamically linked work_queue_worker, a compiler at installation (apt-get install gcc libc6-dev,"
-            " then scripts/install), and a WQ_WORKDIR without blanks and colons from which programs may be run"
-        )
-    return path
+from foremen.errors import LaunchError
+from foremen.native.gate import PRELOAD, lay_out
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,8 +47,8 @@ def _become(options: argparse.Namespace, command: list[str]) -> None:
     gate = keeper.start(listener, front)
     for inherited in (listener, gate):  # whoever looks for the process behind the port finds the foreman
         inherited.set_inheritable(True)
-    before = os.environ.get(_PRELOAD, "")
-    environ = {**os.environ, _PRELOAD: f"{library}:{before}" if before else library}
+    before = os.environ.get(PRELOAD, "")
+    environ = {**os.environ, PRELOAD: f"{library}:{before}" if before else library}
     environ["AWQ_GATE"] = f"{gate.fileno()},{listener.fileno()}"
     os.execve(command[0], command, environ)  # noqa: S606 it is what we were asked to start
 

@@ -12,7 +12,7 @@ from typing import Callable
 
 import foremen
 from foremen.batch import quoting
-from foremen.node.errors import LaunchError
+from foremen.errors import LaunchError
 from foremen.node.plan import check_password
 from spool.errors import AwqError
 from spool.settings import Settings

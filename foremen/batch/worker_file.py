@@ -19,8 +19,7 @@ import click
 
 import foremen
 import spool
-from foremen.acceptor import foreman
-from foremen.native import deploy, preload, starter
+from foremen.native import deploy, gate, preload, starter
 from spool.errors import AwqError
 
 NAME = "alien_wq_worker.pyz"
@@ -82,7 +81,7 @@ def _contents() -> dict[str, bytes]:
     for licence in metadata.files("click") or ():
         if licence.name.startswith("LICENSE"):
             found["click/LICENSE.txt"] = licence.read_binary()
-    for name in (starter.NAME, preload.NAME, foreman.NAME):
+    for name in (starter.NAME, preload.NAME, gate.NAME):
         program = _root(foremen.__file__) / "foremen/native" / deploy.file_name(name)
         if program.is_file():  # for nodes of this architecture
             found[f"foremen/native/{program.name}"] = program.read_bytes()

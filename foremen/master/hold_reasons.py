@@ -12,7 +12,7 @@ from foremen.master import file_transfer
 from foremen.pilot.launch_script import Report
 from spool import job
 from spool.classad import ads
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 
 class Hold(NamedTuple):

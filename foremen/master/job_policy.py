@@ -14,7 +14,7 @@ from typing import NamedTuple
 from foremen.master.evaluators import NotYet, Unfinished
 from foremen.master.policy_expressions import Evaluates, Scope, literal
 from spool import job
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 KEEP, HOLD, RELEASE, REMOVE, REQUEUE, LEAVE = "keep", "hold", "release", "remove", "requeue", "leave"
 

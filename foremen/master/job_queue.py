@@ -26,10 +26,10 @@ from foremen.master.unmatchable import KeptBack
 from foremen.pilot.launch_script import Report, parse_report
 from spool import crashpoints, job
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.classad.matchmaking import Totals
 from spool.settings import Settings
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import Database, JobRow
 from spool.store.task_file import Act, Cluster, Submission
 from spool.userlog import event_texts, writer

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.classad.literals import literal
 from spool.classad.question import Question, Value
-from spool.store.queue_view import JobRecord
 
 if TYPE_CHECKING:
     from spool.classad.scope import Parsed

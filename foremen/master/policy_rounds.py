@@ -14,8 +14,8 @@ from foremen.master.evaluators import Deferred, Evaluators, NotYet
 from foremen.master.in_hand import InHand
 from foremen.master.job_policy import Verdict
 from spool import crashpoints, job
+from spool.classad.job_record import JobRecord
 from spool.settings import Settings
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import Database
 
 _SLICE = 150  # jobs looked at in one turn: about 3 ms

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from foremen.master.policy_expressions import Evaluates, Scope, Value
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
 from spool.settings import Settings
-from spool.store.queue_view import JobRecord
 
 # What HTCondor writes for a job that asks for nothing, without blanks: what such a job had when it ran before is not asked for here.
 _ASKED_FOR_NONE = ("ifthenelse(memoryusage=!=undefined,memoryusage,(imagesize+1023)/1024)", "diskusage")

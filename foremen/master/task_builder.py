@@ -19,10 +19,10 @@ from foremen.pilot.transfer_script import ARCHIVE
 from spool import job
 from spool.classad import ads
 from spool.classad.arguments import arguments_of, environment_of
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
 from spool.settings import Settings
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import JobRow
 
 _MOST_IN_ENVIRONMENT = 96 * 1024  # bytes of the job's ad in the launch script

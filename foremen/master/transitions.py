@@ -13,8 +13,8 @@ from typing import Callable, NamedTuple, Optional
 from foremen.pilot.launch_script import Report
 from spool import job
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import JobRow
 from spool.userlog import event_texts, writer
 from spool.userlog.event_texts import Usage

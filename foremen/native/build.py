@@ -16,9 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from foremen.acceptor import foreman
-from foremen.native import deploy, preload, starter
-from foremen.pilot import launch_script
+from foremen.native import deploy, gate, preload, starter
 
 _COMMON = ("-std=gnu11", "-O2", "-s", "-Wall", "-Wextra")
 STATIC = (*_COMMON, "-static")
@@ -50,14 +48,14 @@ def the_starter() -> Program:
 
 def the_shortcut() -> Program:
     """Linked with the library that workers have here."""
-    line = f"-DAWQ_FIRST_LINE={json.dumps(launch_script.FIRST_LINE)}"
+    line = f"-DAWQ_FIRST_LINE={json.dumps(starter.FIRST_LINE)}"
     return Program(preload.NAME, preload.STAMP, (*_SHARED, line), shutil.which("cc") or "", f"{_SLOWER} gcc libc6-dev")
 
 
 def the_gate() -> Program:
     """Linked with the library that foremen have here."""
     remedy = "foremen cannot be started without it: apt-get install gcc libc6-dev"
-    return Program(foreman.NAME, foreman.STAMP, (*_SHARED, "-DAWQ_PRELOAD"), shutil.which("cc") or "", remedy)
+    return Program(gate.NAME, gate.STAMP, (*_SHARED, "-DAWQ_PRELOAD"), shutil.which("cc") or "", remedy)
 
 
 def compiled(compiler: str, source: str, target: str, flags: Sequence[str] = STATIC) -> str:

@@ -11,9 +11,9 @@ from typing import Callable
 
 import foremen
 from foremen.acceptor.binding import LOCAL
+from foremen.errors import LaunchError
 from foremen.node.drain.active import node_file, refuse_while_site_drains
 from foremen.node.drain.files import end_drain, make_drain
-from foremen.node.errors import LaunchError
 from foremen.node.host import own_name
 from foremen.node.host.kill import clean
 from foremen.node.host.port import Command, Door, Identity

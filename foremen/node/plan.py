@@ -12,9 +12,9 @@ from typing import Any
 
 from foremen.acceptor.binding import foremen_address, is_address
 from foremen.acceptor.command import guarded
+from foremen.errors import LaunchError
 from foremen.native import starter
 from foremen.node.black_hole import Limits
-from foremen.node.errors import LaunchError
 from foremen.node.foreman_choice import spread
 from foremen.node.host.port import Door, Node
 from foremen.node.machine_features import link_of

@@ -17,7 +17,7 @@ import stat
 import time
 from typing import Any
 
-from foremen.node.errors import LaunchError
+from foremen.errors import LaunchError
 from foremen.node.host.port import Identity
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH

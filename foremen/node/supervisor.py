@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from foremen.acceptor.binding import reach
+from foremen.errors import LaunchError
 from foremen.native import starter
 from foremen.native.preload import Shortcut
 from foremen.node import black_hole, restart_policy
 from foremen.node.black_hole import Ends, Guard
 from foremen.node.drain.active import Drains, read_drains, shunned
-from foremen.node.errors import LaunchError
 from foremen.node.host.kill import clean, kill_members
 from foremen.node.host.port import Command, Door, Identity
 from foremen.node.log_rotation import LogKeeper, last_words

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from foremen.native import starter
 from foremen.pilot import transfer_script
 from foremen.pilot.transfer_script import Extras
 
@@ -36,10 +37,6 @@ TEXT = "AWQ_LAUNCH"
 _START = r"""if ! kill -s 0 -- "-$$" 2> /dev/null && command -v setsid > /dev/null; then exec setsid sh -c 'eval "$AWQ_LAUNCH"'; fi
 eval "$AWQ_LAUNCH"
 """
-FIRST_LINE = """if [ -x "${AWQ_STARTER2:-}" ]; then exec "$AWQ_STARTER2"; fi
-"""
-"""Of a plain pilot's command: on a node whose supervisor has one, the starter does what the script says, sooner (foremen/native/starter.c).
-The shortcut knows it and leaves the shell out (foremen/native/preload.c)."""
 # Its own variables begin with awq_: one that the job's environment has too would reach the pilot changed. ``true >`` and
 # not ``: >``: when a redirection of a special builtin fails, dash ends.
 # The worker's sockets are inherited: a pilot must not have them, and one that outlives a killed worker would keep the
@@ -215,7 +212,7 @@ def start(extras: Extras = transfer_script.PLAIN, before: str = "") -> str:
 
     ``before``: what is to be done first where there is no starter (``Pieces.script``).
     """
-    return (FIRST_LINE if extras == transfer_script.PLAIN else "") + before + _START
+    return (starter.FIRST_LINE if extras == transfer_script.PLAIN else "") + before + _START
 
 
 def _program(path: str, extras: Extras) -> str:

@@ -6,15 +6,15 @@ from shims.analysis.match import Party, accepts, holds
 from shims.cli.stdio import Answer
 from spool.classad import ads, values
 from spool.classad.evaluate import is_expression
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shims.analysis.idle_reasons import Reason
+    from shims.api.query import QueueSource
     from shims.cli.options import Given
-    from shims.commands.condor.condor_q_answer import Source
     from spool.store.published_counts import Counts
 
 OPTIONS = ("better-analyze", "better-analyse", "analyze", "analyse", "reverse-analyze", "unmatchable")
@@ -65,7 +65,7 @@ def request(given: Sequence[Given]) -> Request | None:
     return Request(options) if any(one.name in OPTIONS for one in options) else None
 
 
-def slots(asked: Request, source: Source, counts: Counts | None) -> list[Party]:
+def slots(asked: Request, source: QueueSource, counts: Counts | None) -> list[Party]:
     """The slots to look at: those of a file, or the pool as it is with nothing in it. Answer."""
     found: list[Party] = []
     if asked.slotads is not None:
@@ -98,7 +98,7 @@ def _of_file(path: str) -> list[Party]:
     )
 
 
-def _of_pool(source: Source, counts: Counts) -> list[Party]:
+def _of_pool(source: QueueSource, counts: Counts) -> list[Party]:
     from shims.api import machines
 
     pool = machines.Pool(counts, (), source.settings, source.now)
@@ -116,7 +116,7 @@ def _asking(record: JobRecord) -> JobRecord:
     return JobRecord(record.cluster, record.proc, record.status, record.text + "".join(absent))
 
 
-def unmatchable(asked: Request, records: Sequence[JobRecord], source: Source) -> list[JobRecord]:
+def unmatchable(asked: Request, records: Sequence[JobRecord], source: QueueSource) -> list[JobRecord]:
     """The jobs that no slot takes, or that take no slot. Answer, NotVouched."""
     from shims.analysis.jobs import Match
 
@@ -124,22 +124,22 @@ def unmatchable(asked: Request, records: Sequence[JobRecord], source: Source) ->
     return [record for record in records if not Match(Party(_asking(record)), looked_at).both]
 
 
-def _counts(asked: Request, source: Source) -> Counts | None:
+def _counts(asked: Request, source: QueueSource) -> Counts | None:
     """What the master publishes; None when the slots come from a file."""
     from spool.store.published_counts import vouched_counts
 
     return None if asked.slotads else vouched_counts(source.spool, source.settings.stale, source.now)
 
 
-def answer(asked: Request, records: Sequence[JobRecord], source: Source) -> str:
-    """The whole text. Answer, NotVouched."""
+def answer(asked: Request, records: Sequence[JobRecord], source: QueueSource, title: str) -> str:
+    """The whole text, below a line that names the source. Answer, NotVouched."""
     from shims.analysis import jobs, reverse
     from shims.cli.stdio import columns
 
     counts = _counts(asked, source)
     looked_at = slots(asked, source, counts)
     records = [_asking(record) for record in records] if counts is not None else records
-    head = f"\n\n{source.headline().rpartition(' @ ')[0]}\n"
+    head = f"\n\n{title}\n"
     width = columns() or 80
     if asked.unmatchable:
         return head + reverse.unmatched(records, looked_at)
@@ -151,7 +151,7 @@ def answer(asked: Request, records: Sequence[JobRecord], source: Source) -> str:
     return head + jobs.text(list(zip(records, reasons)), looked_at, asked.better, asked.verbose, width)
 
 
-def _reasons(record: JobRecord, counts: Counts | None, looked_at: Sequence[Party], source: Source) -> list[Reason]:
+def _reasons(record: JobRecord, counts: Counts | None, looked_at: Sequence[Party], source: QueueSource) -> list[Reason]:
     """Why a job of the pool waits, beside what the slots' ads say."""
     from shims.analysis import idle_reasons
     from spool.job import IDLE

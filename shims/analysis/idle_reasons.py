@@ -7,9 +7,9 @@ from spool.job import RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spool.classad.job_record import JobRecord
     from spool.settings import Settings
     from spool.store.published_counts import Counts
-    from spool.store.queue_view import JobRecord
 
 _ASKED = (
     ("RequestCpus", "CORES", "cores", 1),

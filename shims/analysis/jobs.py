@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shims.analysis.idle_reasons import Reason
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _STATES = {
     RUNNING: "Job is running.",

@@ -9,7 +9,7 @@ import classad2
 from shims.analysis.conditions import names
 from shims.format.columns import evaluator
 from spool.classad import ads, evaluate, values
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shims.analysis.analyze import Request
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _HEAD = (
     ("", " Autocluster", "   Matches  ", "  Machine  ", "  Running  ", "  Serving ", "", ""),

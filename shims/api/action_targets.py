@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shims.api.actions import Verb
+    from spool.classad.job_record import JobRecord
     from spool.store.layout import Spool
-    from spool.store.queue_view import JobRecord, View
+    from spool.store.queue_view import View
 
     Id = tuple[int, int]
 

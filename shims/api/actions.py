@@ -7,7 +7,7 @@ from spool.job import COMPLETED, HELD, HOLD_SPOOLING_INPUT, HOLD_USER_REQUEST, I
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 # HTCondor's action_result_t
 ERROR, SUCCESS, NOT_FOUND, BAD_STATUS, ALREADY_DONE, PERMISSION_DENIED = range(6)

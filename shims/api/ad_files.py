@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-from shims.commands.condor.condor_q_answer import Source
-from shims.format import totals
-from shims.format.times import stamp_text
+from collections import Counter
+
+from shims.api.query import QueueSource
 from spool.classad import ads, values
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from shims.commands.condor.condor_q_request import Question
-    from shims.format.totals import Totals
+    from collections.abc import Mapping
+
+    from shims.api.selection import Wanted
     from spool.settings import Settings
 
 
-class FileSource(Source):
+class FileSource(QueueSource):
     """The ads of one file. AwqError when it cannot be read."""
 
-    __slots__ = ("_path", "_records")
+    __slots__ = ("_records", "place")
     label = "Jobads"
     shared = False
 
     def __init__(
         self, path: str, settings: Settings, me: str, now: float, records: list[JobRecord] | None = None
     ) -> None:
-        self._path = path
+        self.place = path
         self._records = _read(path) if records is None else records
         times = [ads.number(record.expression("ServerTime")) for record in self._records]
         super().__init__(Spool(settings.workdir), settings, me, max(times, default=0) or now)
 
-    def headline(self) -> str:
-        """What stands above a table."""
-        return f"-- {self.label}: {self._path} @ {stamp_text(self.now)}"
-
-    def everybody(self) -> Totals:
+    def by_status(self) -> Mapping[int, int]:
         """Of all ads."""
-        return totals.counted(self._records)
+        return Counter([record.status for record in self._records])
 
-    def select(self, question: Question) -> list[JobRecord]:
+    def select(self, wanted: Wanted, needs_time: bool) -> list[JobRecord]:
         """The jobs asked for. ConstraintError."""
         from shims.api.jobs import passing
         from shims.api.selection import Wanted
 
-        wanted = question.wanted
         found = [*passing(iter(self._records), Wanted(wanted.ids, wanted.users, wanted.constraints))]
         return found if wanted.limit is None else found[: wanted.limit]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shims.api.selection import ConstraintError, parse_id
 from spool.classad import ads, values
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
-from spool.store.queue_view import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

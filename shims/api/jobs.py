@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from shims.api.constraints import Simple
     from shims.api.selection import Id, Wanted
-    from spool.store.queue_view import JobRecord, View
+    from spool.classad.job_record import JobRecord
+    from spool.store.queue_view import View
 
     Test = Callable[[JobRecord], bool]
 

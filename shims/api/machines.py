@@ -11,8 +11,8 @@ import os
 
 from shims.cli import identity, stdio
 from spool.classad import ads, matchmaking
+from spool.classad.job_record import JobRecord
 from spool.job import HELD, IDLE, REMOVED, RUNNING
-from spool.store.queue_view import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

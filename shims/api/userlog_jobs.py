@@ -10,8 +10,8 @@ import time
 from shims.api.ad_files import FileSource
 from shims.cli.stdio import Answer
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.job import COMPLETED, HELD, IDLE, REMOVED, RUNNING, SUSPENDED
-from spool.store.queue_view import JobRecord
 from spool.userlog import reader
 from spool.userlog.reader import Event
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from spool.classad import ads, evaluate, values
+from spool.classad.job_record import JobRecord
 from spool.classad.lookup import spelled
-from spool.store.queue_view import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shims.cli.options import Given
+    from spool.classad.job_record import JobRecord
     from spool.classad.values import Value
-    from spool.store.queue_view import JobRecord
 
 NAMES = ("af", "autoformat", "format")
 

@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spool.classad.job_record import JobRecord
     from spool.classad.values import Value
-    from spool.store.queue_view import JobRecord
 
 
 class Batch:

@@ -7,7 +7,7 @@ Jobs that have the same in all that a table looks at have the same row but for t
 from __future__ import annotations
 
 from spool.classad import values
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

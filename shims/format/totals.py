@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _NAMES = (
     ("Completed", COMPLETED),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _KEPT = 20000
 _JSON_ESCAPES = str.maketrans(

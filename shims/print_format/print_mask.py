@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shims.print_format.parser import Field, Selection
+    from spool.classad.job_record import JobRecord
     from spool.classad.values import Value
-    from spool.store.queue_view import JobRecord
 
     Cell = Callable[[JobRecord], str]
     Measure = Callable[[JobRecord], int]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from spool.classad.job_record import JobRecord
     from spool.classad.values import Value
-    from spool.store.queue_view import JobRecord
 
 INTEGER, REAL, ANY, RENDER = "integer", "real", "any", "render"
 """The kinds: formats of a whole number, of a real, of any value; renderers."""

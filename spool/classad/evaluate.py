@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from spool.classad.job_record import JobRecord
     from spool.classad.values import Value
-    from spool.store.queue_view import JobRecord
 
 _KEPT = 20000
 """How many texts a cache may hold."""

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
     Fetch = Callable[[JobRecord], "str | None"]
 

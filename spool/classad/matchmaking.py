@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, NamedTuple
 
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
     class Totals(NamedTuple):
         """Cores and MB of memory of all workers together; 0: not known."""

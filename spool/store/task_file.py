@@ -19,8 +19,17 @@ from spool.store.layout import Spool
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
-    from spool.userlog.writer import News
+    class News(Protocol):
+        """Who is told that a submission is durable: ``spool.userlog.writer.News``."""
+
+        def tell(self) -> None:
+            """It is about to be visible."""
+
+        def take_back(self, why: str) -> None:
+            """It came to nothing."""
+
 
 _MAGIC_SUBMIT = "awq-task 1 submit"
 _MAGIC_ACT = "awq-task 1 act"

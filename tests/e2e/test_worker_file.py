@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 from sites import ROOT, Site, eventually, install, site
 
-from foremen.acceptor import foreman
-from foremen.native import deploy, preload, starter
+from foremen.native import deploy, gate, preload, starter
 
 pytestmark = pytest.mark.engine
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -176,7 +175,7 @@ def test_nothing_too_much(here):
     tops = {"/".join(name.split("/")[:2]) if name.startswith("foremen") else name.split("/")[0] for name in names}
     rooms = ("__init__.py", "acceptor", "native", "node", "operator", "progress.py")
     assert tops == {"__main__.py", "click", "spool", *[f"foremen/{room}" for room in rooms]}
-    programs = {f"foremen/native/{deploy.file_name(name)}" for name in (preload.NAME, starter.NAME, foreman.NAME)}
+    programs = {f"foremen/native/{deploy.file_name(name)}" for name in (preload.NAME, starter.NAME, gate.NAME)}
     assert programs < set(names)
     operator = {"foremen/operator/__init__.py", "foremen/operator/alien_wq_worker.py"}
     assert {name for name in names if name.startswith("foremen/operator")} == operator

@@ -12,9 +12,9 @@ from foremen.engine.fake import FakeEngine
 from foremen.master.loop import Doors, Master, run
 from spool import settings
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.store import cluster_ids, task_file
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import HistoryRow, JobRow, open_reader
 from spool.store.task_file import Act, Cluster, Submission
 

@@ -101,7 +101,7 @@ from foremen.master.policy_expressions import Scope
 from shims.submit.expressions import canonical
 from spool.classad import ads
 from spool.classad import bounds
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 class Elsewhere:
     def value(self, cluster, question, changing):

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from query_rig import fill_queue, publish_counts
 
+from shims.api.query import QueueSource
 from shims.cli.stdio import Answer
 from shims.commands.condor import condor_history
 from shims.commands.condor.condor_q import ask, reply
-from shims.commands.condor.condor_q_answer import Source
 from spool.errors import AwqError
 from spool.settings import load as load_settings
 from spool.store.layout import create_spool
@@ -55,7 +55,7 @@ def sources(tmp_path_factory):
         spool = create_spool(root)
         fill_queue(spool, jobs)
         masters.append(publish_counts(spool, jobs, NOW))
-        found[name] = Source(spool, load_settings({"AWQ_WORKDIR": root, "HOME": "/"}), USER, NOW)
+        found[name] = QueueSource(spool, load_settings({"AWQ_WORKDIR": root, "HOME": "/"}), USER, NOW)
     yield found
     for master in masters:
         master.die()
@@ -69,7 +69,7 @@ def _comparable(text: str) -> str:
     return re.sub(r"( suspended)\n+\Z", r"\1\n", text)
 
 
-def _ours(line: str, source: Source) -> tuple[int, str, str]:
+def _ours(line: str, source: QueueSource) -> tuple[int, str, str]:
     try:
         return 0, reply(ask(shlex.split(line), USER), source), ""
     except Answer as answer:

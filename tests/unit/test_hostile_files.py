@@ -14,8 +14,8 @@ from spool_rig import NOBODY, as_nobody
 
 from foremen.engine.errors import EngineError
 from foremen.engine.process import check_password
+from foremen.errors import LaunchError
 from foremen.master import cleanup, intake
-from foremen.node.errors import LaunchError
 from foremen.node.plan import check_password as check_at_node
 from shims.api.input_copies import Payload
 from spool.errors import SpoolError

@@ -20,10 +20,10 @@ from foremen.master.policy_expressions import Scope
 from shims.commands.condor import condor_history, condor_q, condor_submit
 from spool import settings
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.classad.matchmaking import Totals
 from spool.store import task_file
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord
 from spool.store.sqlite import JobRow, open_writer
 from spool.store.task_file import Cluster, Submission
 

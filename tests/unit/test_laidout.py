@@ -9,10 +9,9 @@ import subprocess
 
 import pytest
 
-from foremen.acceptor import foreman
-from foremen.native import build, deploy, starter
+from foremen.errors import LaunchError
+from foremen.native import build, deploy, gate, starter
 from foremen.native.preload import Shortcut
-from foremen.node.errors import LaunchError
 
 PROGRAMS = {"starter": build.the_starter, "preload": build.the_shortcut, "gate": build.the_gate}
 
@@ -142,11 +141,11 @@ def test_no_foreman_without_its_gate(tmp_path, packaged):
     worker = f"{os.environ.get('CCTOOLS', '/usr')}/bin/work_queue_worker"
     packaged(None)
     with pytest.raises(LaunchError, match="apt-get install gcc"):
-        foreman.lay_out(worker, str(tmp_path))
+        gate.lay_out(worker, str(tmp_path))
     folder = tmp_path / "a b"
     folder.mkdir()
     assert build.build(build.the_gate(), str(tmp_path)).startswith("built ")
-    packaged(str(tmp_path / deploy.file_name(foreman.NAME)))
+    packaged(str(tmp_path / deploy.file_name(gate.NAME)))
     with pytest.raises(LaunchError, match="blanks"):
-        foreman.lay_out(worker, str(folder))
-    assert foreman.lay_out(worker, str(tmp_path)) == f"{tmp_path}/gate"
+        gate.lay_out(worker, str(folder))
+    assert gate.lay_out(worker, str(tmp_path)) == f"{tmp_path}/gate"

@@ -10,8 +10,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from foremen.errors import LaunchError
 from foremen.node.drain.files import end_drain
-from foremen.node.errors import LaunchError
 from foremen.node.status_rows import Row
 from foremen.node.status_table import duration, status_json, status_table
 from foremen.operator.alien_wq_worker import cli

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from test_launch_supervisor import Bench
 
+from foremen.errors import LaunchError
 from foremen.node.drain.files import deadline_of, end_drain, make_drain
-from foremen.node.errors import LaunchError
 from foremen.node.machine_features import Features
 from foremen.node.restart_policy import (
     EVICT_GRACE,

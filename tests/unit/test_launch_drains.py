@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from test_launch_supervisor import Bench
 
+from foremen.errors import LaunchError
 from foremen.node.drain import scope as scopes
 from foremen.node.drain.active import Drains, foreman_file, node_file, read_drains, same_foreman, shunned, site_file
 from foremen.node.drain.control import Left, _late, drain, left, undrain, wait_drained
 from foremen.node.drain.files import end_drain, make_drain
-from foremen.node.errors import LaunchError
 from foremen.node.host.fake import FakeSystem
 from foremen.node.host.port import Identity
 from foremen.node.restart_policy import (

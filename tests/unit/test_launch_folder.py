@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from foremen.node.errors import LaunchError
+from foremen.errors import LaunchError
 from foremen.node.host.port import Identity
 from foremen.node.log_rotation import cut, last_words
 from foremen.node.state_files import Place, Record, lock, read_record, remove_tree, touch

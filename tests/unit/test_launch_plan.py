@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from foremen.node.errors import LaunchError
+from foremen.errors import LaunchError
 from foremen.node.host.fake import FakeSystem
 from foremen.node.host.port import Node
 from foremen.node.plan import Plan, check_password, foremen_of, plan_foremen, plan_workers, read_plan, share

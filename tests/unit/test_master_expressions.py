@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from foremen.master.policy_expressions import Scope, Value, literal
 from spool.classad import ads
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 NOW = 1_000_000
 AD = {
@@ -81,7 +81,7 @@ def test_literals_are_the_librarys(text: str) -> None:
 def test_literals_need_no_library() -> None:
     """A plain pilot's policy is decided without importing classad2."""
     program = (
-        "import sys\nfrom foremen.master import job_policy as policy\nfrom spool.store.queue_view import JobRecord\n"
+        "import sys\nfrom foremen.master import job_policy as policy\nfrom spool.classad.job_record import JobRecord\n"
         "record = JobRecord(1, 0, 4, 'LeaveJobInQueue = false\\nPeriodicHold = false\\nOnExitHold = false\\nJobStatus = 4\\n')\n"
         "assert not policy.stays(record, 1.0)\nassert policy.at_exit(record, 1.0).action == 'keep'\n"
         "assert 'classad2' not in sys.modules\n"

@@ -8,7 +8,7 @@ from foremen.master import job_policy
 from foremen.master.job_policy import HOLD, KEEP, LEAVE, RELEASE, REMOVE, REQUEUE, Verdict
 from spool import job
 from spool.classad import ads
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 NOW = 1_800_000_000
 JALIEN_HOLD = (

@@ -13,6 +13,7 @@ import pytest
 from foremen.engine.protocol import LONGEST_VARIABLE, decode_request, encode
 from foremen.master import hold_reasons, task_builder
 from foremen.master.hold_reasons import Hold
+from foremen.native import starter
 from foremen.pilot import launch_script
 from spool import job, settings
 from spool.classad import ads
@@ -49,8 +50,8 @@ def maker(spool, tmp_path):
 
 def joining(task):
     """What the task's command does before it runs the launch script, on a node without a starter."""
-    before, line, after = task.command.partition(launch_script.FIRST_LINE)
-    begin = launch_script.start().removeprefix(launch_script.FIRST_LINE)
+    before, line, after = task.command.partition(starter.FIRST_LINE)
+    begin = launch_script.start().removeprefix(starter.FIRST_LINE)
     command = after if line else before
     assert command.endswith(begin)
     return command.removesuffix(begin)
@@ -319,7 +320,7 @@ def test_a_variable_that_work_queue_cannot_carry_goes_in_pieces(maker):
     value = "x" * 30000
     task = maker.prepare(Environment=ads.quote(f"LONG={value} SHORT=y"), Note=ads.quote(value))
     assert max(len(f"{name}={text}") for name, text in task.env.items()) <= LONGEST_VARIABLE
-    assert task.command.startswith(launch_script.FIRST_LINE)  # so that the shortcut knows it
+    assert task.command.startswith(starter.FIRST_LINE)  # so that the shortcut knows it
     done = subprocess.run(
         ["sh", "-c", f'{joining(task)}printf %s "$LONG$SHORT"'],
         env={"PATH": "/usr/bin:/bin", **task.env}, capture_output=True, text=True, check=True,

@@ -11,7 +11,7 @@ from shims.api.constraints import simple
 from shims.api.jobs import passing, select
 from shims.api.selection import ConstraintError, Wanted, parse_id
 from spool.classad import evaluate, values
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 OPERATORS = ["==", "!=", "<", "<=", ">", ">=", "=?=", "=!="]
 NUMBERS = st.integers(0, 9).map(str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from shims.format.job_tables import table
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 NOW = 1_700_000_000
 USUAL = "((ResidentSetSize + 1023) / 1024)"

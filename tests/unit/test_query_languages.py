@@ -12,8 +12,8 @@ from shims.api.userlog_jobs import jobs_of
 from shims.cli.stdio import Answer
 from shims.print_format import print_mask, renderers
 from shims.print_format.parser import parse
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
-from spool.store.queue_view import JobRecord
 
 JOB = JobRecord(3, 1, 2, 'ClusterId = 3\nProcId = 1\nJobStatus = 2\nOwner = "x"\nQDate = 5\n')
 WORDS = st.sampled_from(

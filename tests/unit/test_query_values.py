@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spool.classad import ads, values
-from spool.store.queue_view import JobRecord
+from spool.classad.job_record import JobRecord
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 

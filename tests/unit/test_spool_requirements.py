@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spool.classad.job_record import JobRecord
 from spool.classad.matchmaking import Judge, Totals, Unmet, conjuncts
-from spool.store.queue_view import JobRecord
 
 FACTS = {"Arch": '"X86_64"', "OpSys": '"LINUX"', "HasFileTransfer": "true"}
 ADDED = (
@@ -134,7 +134,7 @@ def test_no_library_for_what_condor_submit_adds() -> None:
     code = f"""if True:
         import sys
         from spool.classad.matchmaking import Judge, Totals
-        from spool.store.queue_view import JobRecord
+        from spool.classad.job_record import JobRecord
         record = JobRecord(1, 0, 1, "Requirements = " + {ADDED!r} + chr(10))
         assert Judge({FACTS!r}).unmet(record, Totals(1, 1)) is None
         print("classad2" in sys.modules)"""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from spool.classad.job_record import JobRecord
 from spool.errors import NotVouched
 from spool.store import task_file
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord, View, open_unvouched, open_view
+from spool.store.queue_view import View, open_unvouched, open_view
 from spool.store.sqlite import Database, open_writer
 from spool.store.task_file import Act, Cluster, Submission
 

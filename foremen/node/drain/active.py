@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from foremen.errors import LaunchError
 from foremen.node.drain.files import deadline_of
-from foremen.node.errors import LaunchError
 
 _NODE = "node-"
 _FOREMAN = "foreman-"

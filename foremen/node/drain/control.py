@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
+from foremen.errors import LaunchError
 from foremen.node.control import Control, Outcome
 from foremen.node.drain.active import read_drains, same_foreman
 from foremen.node.drain.files import deadline_of, end_drain, make_drain
 from foremen.node.drain.scope import Scope, prepare, whole
-from foremen.node.errors import LaunchError
 from foremen.node.host.port import Door
 from foremen.node.plan import read_plan
 from foremen.node.state_files import KINDS, Place, read_json, read_record

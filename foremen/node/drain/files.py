@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from foremen.node.errors import LaunchError
+from foremen.errors import LaunchError
 from foremen.node.state_files import remove, write_text
 
 _DIGITS = 12

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from foremen.errors import LaunchError
 from foremen.node.drain.active import folder_of, foreman_file, node_file, same_foreman, site_file
-from foremen.node.errors import LaunchError
 from foremen.node.host.port import Door
 from foremen.node.plan import Plan, foremen_of, read_plan
 from foremen.node.state_files import Place, make_closed, private_folder

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 
 import foremen
-from foremen.node.errors import LaunchError
+from foremen.errors import LaunchError
 from foremen.node.host.kill import kill_members
 from foremen.node.host.port import Command, Door, Identity
 from foremen.node.self_test.foreman_modes import Mode

@@ -7,9 +7,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.job import HELD, REMOVED, job_id
 from spool.store.layout import Spool
-from spool.store.queue_view import JobRecord, View
+from spool.store.queue_view import View
 
 MINUTE = 60.0
 _FAR = 20000  # jobs that are read back at the first look

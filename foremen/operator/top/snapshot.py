@@ -13,13 +13,14 @@ from foremen.node.status_rows import Row
 from foremen.node.topology import look_above
 from foremen.operator.top.past import MINUTE, Ended, Past, failure_of, noted
 from spool.classad import ads
+from spool.classad.job_record import JobRecord
 from spool.errors import AwqError
 from spool.job import HELD, RUNNING, STATUS_NAMES, job_id
 from spool.settings import Settings
 from spool.store import published_counts, queue_view
 from spool.store.layout import Spool, open_spool
 from spool.store.published_counts import Counts
-from spool.store.queue_view import JobRecord, View
+from spool.store.queue_view import View
 
 SHOWN = 20  # pilots and failures that are kept: more than a screen has room for
 _SHARE = 10  # reading the running jobs may take a tenth of the time

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shims.cli.options import Given, Parsed
     from shims.print_format.parser import Selection
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 # The order and the shortest forms are those of history.cpp.
 TABLE = (

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _MOST = 2**31 - 1
 

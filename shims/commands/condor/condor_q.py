@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+from shims.api.query import QueueSource
 from shims.api.selection import ConstraintError
 from shims.cli import identity, stdio
 from shims.cli.options import MANY, MissingValue, Option, UnknownOption, is_option, parse
 from shims.cli.stdio import Answer
-from shims.commands.condor.condor_q_answer import Source, answer
+from shims.commands.condor.condor_q_answer import answer
 from shims.commands.condor.condor_q_request import STATUS_TESTS, Question
 from spool.settings import load
 from spool.store.layout import open_spool
@@ -114,7 +115,7 @@ def _condor_q(argv: Sequence[str]) -> int:
     return stdio.show(reply(question, source_of(question, me)))
 
 
-def source_of(question: Question, me: str) -> Source:
+def source_of(question: Question, me: str) -> QueueSource:
     """Where the jobs are: in the spool, or in the file that the question names. AwqError, Answer."""
     settings, now = load(os.environ), time.time()
     if question.userlog is not None:
@@ -125,7 +126,7 @@ def source_of(question: Question, me: str) -> Source:
         from shims.api.ad_files import FileSource
 
         return FileSource(question.jobads, settings, me, now)
-    return Source(open_spool(settings.workdir), settings, me, now)
+    return QueueSource(open_spool(settings.workdir), settings, me, now)
 
 
 def ask(argv: Sequence[str], me: str) -> Question:
@@ -133,7 +134,7 @@ def ask(argv: Sequence[str], me: str) -> Question:
     return Question(_parse(argv), me)
 
 
-def reply(question: Question, source: Source) -> str:
+def reply(question: Question, source: QueueSource) -> str:
     """The text for stdout. NotVouched; Answer for what only the jobs' reader sees to be wrong."""
     if question.submitter is not None and question.submitter.partition("@")[0] != source.me:
         raise Answer(1, err="Error: Collector has no record of schedd/submitter\n")

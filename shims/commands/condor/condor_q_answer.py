@@ -5,63 +5,29 @@ from __future__ import annotations
 from shims.cli import identity
 from shims.format import totals
 from shims.format.times import stamp_text
-from spool.store.published_counts import vouched_counts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shims.api.query import QueueSource
     from shims.commands.condor.condor_q_request import Question
     from shims.format.totals import Totals
-    from spool.settings import Settings
-    from spool.store.layout import Spool
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _WITH_TOTALS = ("nobatch", "dag", "cputime", "cumulative", "hold", "batch")
 
 
-class Source:
-    """Where the answers come from: a spool, its settings, the user and the time of the query. ``shared``: it has all users' jobs."""
-
-    __slots__ = ("me", "now", "settings", "spool")
-    shared = True
-
-    def __init__(self, spool: Spool, settings: Settings, me: str, now: float) -> None:
-        self.spool = spool
-        self.settings = settings
-        self.me = me
-        self.now = now
-
-    def headline(self) -> str:
-        """What stands above a table."""
-        return f"-- Schedd: {identity.host_name()} : {identity.address(self.settings)} @ {stamp_text(self.now)}"
-
-    def everybody(self) -> Totals:
-        """The published counts. NotVouched."""
-        return totals.Totals(vouched_counts(self.spool, self.settings.stale, self.now).by_status)
-
-    def select(self, question: Question) -> list[JobRecord]:
-        """The jobs asked for. NotVouched, ConstraintError."""
-        from shims.api.jobs import select
-        from spool.store.queue_view import open_view
-
-        view = open_view(self.spool, self.settings.stale, self.now)
-        try:
-            return select(view, question.wanted, self.now if question.needs_time else None)
-        finally:
-            view.close()
-
-
-def answer(question: Question, source: Source) -> str:
+def answer(question: Question, source: QueueSource) -> str:
     """The whole text for stdout. NotVouched, ConstraintError: then there is nothing to print."""
     if question.totals:
         return _totals(question, source)
-    records = source.select(question)
+    records = source.select(question.wanted, question.needs_time)
     if question.analysis is not None:
         from shims.analysis import analyze
 
         if question.analysis.wanted:
-            return analyze.answer(question.analysis, records, source)
+            return analyze.answer(question.analysis, records, source, _source_line(source).rpartition(" @ ")[0])
         records = analyze.unmatchable(question.analysis, records, source)
     if question.clustered:
         from shims.format.autoclusters import clustered
@@ -75,20 +41,22 @@ def answer(question: Question, source: Source) -> str:
         text = _selected(question, records, source)
     else:
         text = _table(question, records, source)
-    if question.everywhere and not records and not source.everybody().jobs:
+    if question.everywhere and not records and not _everybody(source).jobs:
         return text + "All queues are empty\n"
     return text
 
 
-def _totals(question: Question, source: Source) -> str:
+def _totals(question: Question, source: QueueSource) -> str:
     """From the published counts alone, when all jobs are asked for: no database, at any number of jobs."""
-    everybody = source.everybody()
-    query = everybody if question.wanted.everything else totals.counted(source.select(question))
+    everybody = _everybody(source)
+    query = (
+        everybody if question.wanted.everything else totals.counted(source.select(question.wanted, question.needs_time))
+    )
     me = source.me if question.mine else None
     if question.form is None and not question.given:
         return _headline(question, source) + totals.lines(query, everybody if source.shared else None, me)
     from spool.classad.ads import dump
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
     summary = JobRecord(0, 0, 0, dump(totals.summary(query, everybody, me, source.now)))
     if question.form is None:
@@ -121,12 +89,12 @@ def _projection(question: Question) -> list[str]:
     return referred(question.selection)
 
 
-def _selected(question: Question, records: Sequence[JobRecord], source: Source) -> str:
+def _selected(question: Question, records: Sequence[JobRecord], source: QueueSource) -> str:
     """The table of a print-format file; its warnings go to stderr."""
     from shims.cli.stdio import write
     from shims.print_format import print_mask
     from spool.classad.ads import dump
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
     selection = question.selection
     if selection is None:
@@ -138,7 +106,7 @@ def _selected(question: Question, records: Sequence[JobRecord], source: Source) 
     if not selection.no_title:
         lines.insert(0, _headline(question, source))
     if selection.summary:
-        query, everybody = totals.counted(records), source.everybody()
+        query, everybody = totals.counted(records), _everybody(source)
         me = source.me if question.mine else None
         ad = totals.summary(query, everybody, me, source.now)
         if selection.summary == "standard":
@@ -154,7 +122,7 @@ def _columns(question: Question, records: Sequence[JobRecord]) -> str:
     return "".join(Projection(question.given).text(records))
 
 
-def _table(question: Question, records: Sequence[JobRecord], source: Source) -> str:
+def _table(question: Question, records: Sequence[JobRecord], source: QueueSource) -> str:
     if question.everywhere and not records:
         return ""
     lines = [_headline(question, source)]
@@ -168,16 +136,26 @@ def _table(question: Question, records: Sequence[JobRecord], source: Source) -> 
         lines += job_table(question.table, records, source.now, question.cut)
     if question.table in _WITH_TOTALS:
         query = totals.counted(records)
-        everybody = query if question.wanted.everything else source.everybody()
+        everybody = query if question.wanted.everything else _everybody(source)
         me = source.me if question.mine else None
         lines += ["\n", totals.lines(query, everybody if source.shared else None, me), "\n"]
     return "".join(lines)
 
 
-def _headline(question: Question, source: Source) -> str:
+def _everybody(source: QueueSource) -> Totals:
+    return totals.Totals(source.by_status())
+
+
+def _source_line(source: QueueSource) -> str:
+    """What stands above a table of a source's jobs."""
+    place = source.place or f"{identity.host_name()} : {identity.address(source.settings)}"
+    return f"-- {source.label}: {place} @ {stamp_text(source.now)}"
+
+
+def _headline(question: Question, source: QueueSource) -> str:
     host, address = identity.host_name(), identity.address(source.settings)
     stamp = stamp_text(source.now)
     if question.submitter is not None:
         name = question.submitter if "@" in question.submitter else f"{question.submitter}@{host}"
         return f"\n\n-- Submitter: {name} : {address} : {host} @ {stamp}\n"
-    return f"\n\n{source.headline()}\n"
+    return f"\n\n{_source_line(source)}\n"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shims.api.selection import Id
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _FIXED = ("ClusterId", "GlobalJobId", "JobStatus", "MyType", "Owner", "ProcId", "TargetType", "User")
 """HTCondor's immutable attributes, and two whose change would make the queue lie: JobStatus and GlobalJobId."""

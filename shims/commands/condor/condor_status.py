@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from shims.cli.options import Parsed
     from shims.print_format.parser import Selection
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 # The order and the shortest forms are those of status.cpp, as far as there is something behind them.
 TABLE = (
@@ -178,7 +178,7 @@ def _known(parsed: Parsed) -> list[JobRecord]:
 
 def _from_file(path: str | None) -> list[JobRecord]:
     """The ads of ``-ads FILE``, in long form."""
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
     try:
         with open(path or "", encoding="utf-8", errors="surrogateescape") as file:

@@ -21,8 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spool.classad.job_record import JobRecord
     from spool.store.layout import Spool
-    from spool.store.queue_view import JobRecord
 
 _PAUSE = 0.5  # seconds between two looks at a file that is followed
 _VALUED = ("maxbytes", "pool", "name")

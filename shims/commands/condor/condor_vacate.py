@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shims.cli.options import Parsed
-    from spool.store.queue_view import JobRecord
+    from spool.classad.job_record import JobRecord
 
 _TABLE = (
     Option("help", 1),
