@@ -1,4 +1,4 @@
-"""What the master and the engine say to each other: one JSON object a line (docs/architecture.md).
+"""What the master and the engine say to each other: one JSON object a line (docs/protocols.md).
 
 Text that came from the system (paths, commands, reports) may hold any bytes: surrogateescape on both ends, and JSON
 stays ASCII. Times are seconds since the epoch, memory and disk MB (2**20 bytes). A field that has its default may be

@@ -3,7 +3,7 @@
 POSIX sh, run by the worker as ``sh -c``. It forks nothing but the pilot: at 500 pilots a second every ``cat`` or
 ``chmod`` would count. Nothing of the job's ad or environment is in its text, because a command line can be read by
 every user of the execute node: both travel as environment variables. The contract with the worker's supervisor
-(``closed``, ``leave``, ``over``, ``bounce.PID``) is in docs/architecture.md.
+(``closed``, ``leave``, ``over``, ``bounce.PID``) is in docs/protocols.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Task files: the only way into the house. Complete and durable before visible, or refused.
 
-The form is in docs/architecture.md. A submission's name carries its first cluster and its number of jobs, so that
+The form is in docs/protocols.md. A submission's name carries its first cluster and its number of jobs, so that
 counting needs no reading: ``0000000012-40.submit``.
 """
 

@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	return 0;
 }
 """
-# What the launch script promises the supervisor (docs/architecture.md), around a command.
+# What the launch script promises the supervisor (docs/protocols.md), around a command.
 LAUNCH = r"""s="$AWQ_WORKER_STATE"
 if [ "$AWQ_SINGLETASK" = 1 ] && (set -C; : > "$s/closed") 2>/dev/null; then :
 elif [ -e "$s/closed" ]; then
