@@ -126,6 +126,13 @@ def difference(theirs: Being, ours: Being) -> str:
     return next((name for name, their, our in pairs if their != our), "")
 
 
+def ignored_signals(pid: int) -> frozenset[int]:
+    """The signals that it ignores, as a command in the background of a script ignores SIGINT. OSError."""
+    with open(f"/proc/{pid}/status", "rb") as file:
+        mask = next(int(line.split()[1], 16) for line in file if line.startswith(b"SigIgn:"))
+    return frozenset([number for number in range(1, 65) if mask >> (number - 1) & 1])
+
+
 def niceness(pid: int) -> int:
     """Its niceness."""
     return os.getpriority(os.PRIO_PROCESS, pid)

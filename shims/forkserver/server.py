@@ -204,7 +204,12 @@ def _agreed(
         connection.sendall(_NUMBER.pack(os.getpid()))
         request, descriptors = _received(connection)
         limits = _check(request, peer, prefix, ours)
-        _become(request, descriptors, client_identity.niceness(peer.pid), limits)
+        _become(
+            request,
+            descriptors,
+            (client_identity.niceness(peer.pid), client_identity.ignored_signals(peer.pid)),
+            limits,
+        )
         peer.check()  # all that was read was the client's
         connection.sendall(b"r")
         if connection.recv(1) != b"g":
@@ -273,10 +278,17 @@ def _check(
     return limits
 
 
-def _become(request: Request, descriptors: list[int], nice: int, limits: list[tuple[int, int]]) -> None:
-    """Take over all that the client is. OSError, Unlike: this process is of no use any more."""
-    for name in _SIGNALS:  # whatever they are to our master; what the client ignores is not passed on to us
-        signal.signal(name, signal.default_int_handler if name == signal.SIGINT else signal.SIG_DFL)
+def _become(
+    request: Request, descriptors: list[int], manners: tuple[int, frozenset[int]], limits: list[tuple[int, int]]
+) -> None:
+    """Take over all that the client is; ``manners``: its niceness, and the signals that it ignores.
+
+    OSError, Unlike: this process is of no use any more.
+    """
+    nice, ignored = manners
+    for name in _SIGNALS:  # whatever they are to our master
+        usual = signal.default_int_handler if name == signal.SIGINT else signal.SIG_DFL
+        signal.signal(name, signal.SIG_IGN if name in ignored else usual)
     os.environb.clear()
     os.environb.update(request.environment)
     time.tzset()

@@ -190,7 +190,7 @@ def alike(
             os.fsencode(name) == b"LC_CTYPE" for name in base
         ):  # Python sets it for programs that it starts (PEP 538)
             found["environment"].pop(b"LC_CTYPE".hex(), None)
-    assert there == here
+    assert there == here, [(name, there.get(name), here.get(name)) for name in here if there.get(name) != here[name]]
 
 
 def _as(base: Mapping[Any, Any], text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 from hypothesis import example, given, settings
@@ -132,10 +133,11 @@ def test_a_program_that_cannot_be_started(tmp_path, program, way, content, mode,
     assert report.interpreter == ("/no/such" if way == "plain" and content and b"/no/such" in content else "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGPIPE, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGPIPE, signal.SIGTERM])
 def test_the_signal_is_told_to_the_script(tmp_path, program, number):
     """Shells are silent about some: the status alone would be that of an exit."""
-    measured(program, tmp_path, f"kill -{number.value} $$")
+    code = f"import os, signal; signal.signal({number.value}, signal.SIG_DFL); os.kill(os.getpid(), {number.value})"
+    measured(program, tmp_path, f"exec {sys.executable} -c '{code}'")
     assert (tmp_path / ".awq_signal").read_text().strip() == str(number.value)
     report = launch_script.parse_report(f"started=1\nawq=1\nhost=h\nexit={128 + number}\nsignal={number.value}\n")
     assert (report.exit_code, report.signal) == (None, number)
