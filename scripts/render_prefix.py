@@ -37,8 +37,12 @@ def main(prefix: Path, source: Path) -> None:
     """Render everything; a file appears whole, by rename."""
     environment = quoting.environment(source / "templates")
     base = os.path.realpath(sys.executable)
-    facts = {"prefix": str(prefix), "cctools": os.environ.get("CCTOOLS", "/usr"), "site": sysconfig.get_path("purelib")}
-    write(prefix / "etc/env.sh", environment.get_template("env.sh.j2").render(facts).encode(), 0o644)
+    site = sysconfig.get_path("purelib")
+    ask = f"import os, sys; sys.path.insert(0, {site!r}); from spool.settings import load; print(load(os.environ).workdir)"
+    facts = {"prefix": str(prefix), "cctools": os.environ.get("CCTOOLS", "/usr"), "site": site}
+    write(
+        prefix / "etc/env.sh", environment.get_template("env.sh.j2").render(facts, python=base, ask=ask).encode(), 0o644
+    )
     bin_folder, by_python = prefix / "bin", prefix / "lib/commands"
     shutil.rmtree(bin_folder, ignore_errors=True)  # no command of an earlier release stays on PATH
     shutil.rmtree(by_python, ignore_errors=True)

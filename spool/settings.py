@@ -177,9 +177,23 @@ def _read_file(path: str) -> dict[str, tuple[str, str]]:
         if not equals or "\0" in line:
             raise SettingsError(f"{path}:{at}: needs NAME=value, has {line!r}")
         if name not in known:
-            raise SettingsError(f"{path}:{at}: unknown setting {name}; known are: {', '.join(sorted(known))}")
+            raise SettingsError(f"{path}:{at}: unknown setting {name}{_suggestion(name)}")
         found[name] = _value(value.strip(), f"{path}:{at}"), f"{path}:{at}"
     return found
+
+
+def _suggestion(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, [row[0] for row in TABLE], 1, 0.8)
+    return f": did you mean {close[0]}?" if close else " (docs/settings.md has all, alien_work_queue --help too)"
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a misspelt setting: of our names, and close to one of them."""
+    ours = [name for name in environ if name.startswith(("AWQ_", "WQ_")) and name not in {row[0] for row in TABLE}]
+    found = [(name, _suggestion(name)) for name in sorted(ours)]
+    return [f"{name} is no setting{suggestion}" for name, suggestion in found if "did you mean" in suggestion]
 
 
 def _value(text: str, place: str) -> str:

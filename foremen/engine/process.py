@@ -114,9 +114,17 @@ def publish_port(spool: Spool, port: int) -> None:
 
 def serve(spool: Spool, backend: Backend, linger: float, where: str = "") -> None:
     """Run the loop on the spool's socket until it ends; takes its files away. The caller holds the lock."""
+    root = os.stat(spool.root)
+
+    def housekeeping() -> None:
+        cut_log(spool.engine_log)
+        if _is_removed(spool, root):
+            log(f"{spool.root} has been removed: this engine ends, and with it its pilots")
+            service.stop()
+
     try:
         publish_port(spool, backend.port)
-        service = Service(backend, listen(spool), linger, lambda: cut_log(spool.engine_log))
+        service = Service(backend, listen(spool), linger, housekeeping)
     except EngineError:
         backend.close()
         raise
@@ -125,8 +133,19 @@ def serve(spool: Spool, backend: Backend, linger: float, where: str = "") -> Non
     try:
         service.run()
     finally:
-        remove_files(spool)
+        if not _is_removed(spool, root):  # another engine may live at this path
+            remove_files(spool)
     log(f"engine {os.getpid()} has ended")
+
+
+def _is_removed(spool: Spool, root: os.stat_result) -> bool:
+    """Whether the spool's folder is no longer the one that it was; one that cannot be reached for a while is not removed."""
+    try:
+        return not os.path.samestat(os.stat(spool.root), root)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def parser(name: str) -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import select
 import signal
 import socket
 import sqlite3
@@ -16,7 +17,8 @@ from typing import Any, Optional
 import click
 from filelock import FileLock, Timeout
 
-from foremen.engine.client import EngineClient, connect_or_start
+from foremen.engine.client import EngineClient, connect, connect_or_start
+from foremen.engine.errors import EngineGone
 from foremen.master import failing_nodes, fork_server_keeper
 from foremen.master.in_hand import record_crashes
 from foremen.master.loop import Doors, Master, run
@@ -24,6 +26,7 @@ from foremen.operator.render_cli import render, worker_file
 from spool import settings
 from spool.errors import AwqError
 from spool.job import STATUS_NAMES
+from spool.release import RELEASE
 from spool.settings import Settings
 from spool.store import published_counts
 from spool.store.layout import Spool, create_spool, open_spool
@@ -55,6 +58,7 @@ _OPTIONS: list[Callable[..., Any]] = [
     subcommand_metavar="[COMMAND] [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.version_option(RELEASE, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context, /, stop_pilots: bool, **options: object) -> None:
     """Take up what condor_submit leaves in the spool and run it on Work Queue.
@@ -99,6 +103,12 @@ def status(chosen: Settings, as_json: bool) -> None:
         "jobs: "
         + ", ".join([f"{found.of(key)} {name}" for key, name in STATUS_NAMES.items() if key in found.by_status])
     )
+    if _is_older_than_installation(found.extra["MASTER_PID"]):
+        print(
+            "this installation is newer than the running master: alien_work_queue stop --handover, then start it again"
+        )
+    if os.path.exists(spool.drain):
+        print(f"drained: no submission is taken up; rm {spool.drain} ends it")
     if found.extra.get("LOGS_WAITING"):
         print(
             f"job event logs: {found.extra['LOGS_WAITING']} locked by others or without room; the master's log says which"
@@ -111,6 +121,15 @@ def status(chosen: Settings, as_json: bool) -> None:
         print(f"node {host}: {row} pilots in a row failed at once, the last at {last}: it takes none for a while")
 
 
+def _is_older_than_installation(master: int) -> bool:
+    """Whether the master was started before what is installed here was."""
+    try:
+        installed = os.stat(f"{os.environ.get('ALIEN_WORKQUEUE') or '/nonexistent'}/lib/installed").st_mtime
+        return os.stat(f"/proc/{master}").st_mtime < installed
+    except OSError:
+        return False
+
+
 @cli.command()
 @click.option("--stop-pilots", is_flag=True, help="End the running pilots too; they are idle then and run again later.")
 @click.option("--handover", is_flag=True, help="Leave the engine as it is, for the master of another release.")
@@ -121,7 +140,7 @@ def stop(chosen: Settings, stop_pilots: bool, handover: bool) -> None:
         raise click.UsageError("--stop-pilots and --handover exclude each other")
     spool = open_spool(chosen.workdir)
     if not published_counts.master_lives(spool):
-        print("no master is running")
+        print(f"no master is running{_end_engine(spool, stop_pilots)}")
         return
     found = published_counts.vouched_counts(spool, max(chosen.stale, 3600), time.time())
     how = signal.SIGUSR1 if stop_pilots else signal.SIGUSR2 if handover else signal.SIGTERM
@@ -134,6 +153,31 @@ def stop(chosen: Settings, stop_pilots: bool, handover: bool) -> None:
             )
         time.sleep(0.05)
     print("stopped")
+
+
+def _end_engine(spool: Spool, stop_pilots: bool) -> str:
+    """What is said of an engine that has no master, and was told to end if its pilots are to. EngineError."""
+    try:
+        engine = connect(spool)
+    except EngineGone:
+        return ""
+    tasks = len(engine.hello.tasks)
+    if not stop_pilots:
+        engine.close()
+        return (
+            f"; its engine (process {engine.hello.pid}, {tasks} tasks) goes on: --stop-pilots ends it,"
+            " a new master takes it over"
+        )
+    engine.stop()
+    deadline = time.monotonic() + _STOP_PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            engine.flush()
+            select.select([engine], [], [], 0.2)
+            engine.receive()
+    except EngineGone:
+        return f"; its engine and {tasks} tasks have been ended"
+    raise AwqError(f"the engine (process {engine.hello.pid}) has not ended within {_STOP_PATIENCE:.0f} s")
 
 
 @cli.command()
@@ -231,6 +275,8 @@ def _say(text: str) -> None:
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Run the command; the exit status. Errors become one line on stderr here."""
+    for remark in settings.unknown(os.environ):
+        print(f"alien_work_queue: {remark}", file=sys.stderr)
     try:
         status = cli.main(args=argv, prog_name="alien_work_queue", standalone_mode=False)
     except click.exceptions.Abort:

@@ -20,7 +20,8 @@ from foremen.node.drain.control import Left, drain, undrain, wait_drained
 from foremen.node.host.linux import System
 from foremen.progress import Progress
 from spool.errors import AwqError
-from spool.settings import Settings, load
+from spool.release import RELEASE
+from spool.settings import Settings, load, unknown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,6 +53,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(RELEASE, message="%(prog)s %(version)s")
 def cli() -> None:
     """See ``_HELP``."""
 
@@ -266,6 +268,8 @@ class _Countdown:
 
 def main() -> None:
     """The launchers' entry: a program called like a verb is that verb."""
+    for remark in unknown(os.environ):
+        print(f"alien_wq_worker.sh: {remark}", file=sys.stderr)
     called = os.path.basename(sys.argv[0])
     arguments = sys.argv[1:]
     if called in cli.commands:

@@ -70,6 +70,25 @@ def test_env_sh_is_sourced_twice_and_pollutes_nothing(prefix: Path, shell: str) 
     assert done.stdout == f"{prefix}/bin:/usr/bin:/bin\n{prefix}/bin/condor_submit\n"
 
 
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_env_sh_has_the_spool_of_the_settings_file(prefix: Path, tmp_path: Path, shell: str) -> None:
+    """As commands without env.sh have it; also after the file was changed; a variable that is set wins."""
+    other = tmp_path / "prefix"
+    (other / "etc").mkdir(parents=True)
+    script = (prefix / "etc/env.sh").read_text().replace(f"ALIEN_WORKQUEUE={prefix}\n", f"ALIEN_WORKQUEUE={other}\n", 1)
+    (other / "etc/env.sh").write_text(script)
+    settings = other / "etc/alien-workqueue.conf"
+    settings.write_text("# a comment\nAWQ_WORKDIR='/x y' # another\n")
+    lines = (
+        f'set -eu; . {other}/etc/env.sh; echo "$AWQ_WORKDIR"; echo AWQ_WORKDIR=~/z > {settings}; . {other}/etc/env.sh; '
+    )
+    lines += f'echo "$AWQ_WORKDIR"; AWQ_WORKDIR=/mine; . {other}/etc/env.sh; echo "$AWQ_WORKDIR"'
+    done = subprocess.run(
+        [shell, "-c", lines], env={"PATH": "/usr/bin:/bin", "HOME": "/h"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["/x y", "/h/z", "/mine"]
+
+
 def test_commands_run_in_the_masters_fork_server(prefix: Path, head: Site) -> None:
     """While a master lives, and by themselves when it has gone: with the same words."""
     eventually((head.spool / "commands.sock").exists, what="the fork server listens")

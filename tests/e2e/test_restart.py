@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -108,3 +109,34 @@ def test_a_handover(at: Site) -> None:
     assert at.engine == engine
     assert at.af("condor_history", cluster, "JobStatus", "ExitCode", "NumJobStarts") == "4 7 1"
     assert mark.read_text() == "started\n"
+
+
+def test_the_engine_of_a_dead_master_is_told_of_and_ended(at: Site) -> None:
+    """``stop`` says that engine and pilots go on; ``--stop-pilots`` ends them; the next master runs the pilot again."""
+    assert at.master is not None
+    engine = at.engine
+    at.command("start-foremen")
+    at.command("start-workers")
+    _cluster, mark = waiting(at)
+    at.master.kill()
+    at.master.wait()
+    said = at.command("alien_work_queue", "stop").stdout
+    assert said.startswith(f"no master is running; its engine (process {engine}, 1 tasks) goes on")
+    assert at.command("alien_work_queue", "stop", "--stop-pilots").stdout.endswith(
+        "its engine and 1 tasks have been ended\n"
+    )
+    eventually(lambda: not os.path.exists(f"/proc/{engine}"), what="the engine has ended")
+    assert at.command("alien_work_queue", "stop").stdout == "no master is running\n"
+    at.start_master()
+    eventually(lambda: len(mark.read_text().splitlines()) == 2, what="the pilot runs again")
+    mark.with_name(f"{mark.name}.go").touch()
+
+
+def test_an_engine_ends_with_its_spool(at: Site) -> None:
+    """Whose spool has been removed does not keep the port."""
+    assert at.master is not None
+    engine = at.engine
+    at.master.kill()
+    at.master.wait()
+    shutil.rmtree(at.spool)
+    eventually(lambda: not os.path.exists(f"/proc/{engine}"), what="the engine has ended")

@@ -112,13 +112,14 @@ def test_no_terminal_obeys_a_file_name() -> None:
 def test_a_closed_spool_is_seen_so(spool: Spool) -> None:
     """What create_spool makes has nothing open; what is open or another's is named; links are not followed."""
     assert _spool(spool.root) == Folder(spool.root)
-    Path(spool.root, "drain").touch(0o644)
+    Path(spool.root, "drain").touch(0o644)  # as touch(1) makes it
+    Path(spool.root, "left").touch(0o644)
     os.symlink("/etc/passwd", f"{spool.root}/queue/link")
     foreign = Path(spool.queue, "job1")
     foreign.touch(0o600)
     os.chown(foreign, NOBODY, NOBODY)
     seen = _spool(spool.root)
-    assert seen.open_to_others == (f"{spool.root}/drain",)
+    assert seen.open_to_others == (f"{spool.root}/left",)
     assert seen.foreign == (str(foreign),)
     assert not _spool(f"{spool.root}/none").there
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spool.errors import SettingsError
-from spool.settings import TABLE, Settings, load
+from spool.settings import TABLE, Settings, load, unknown
 
 HOME = {"HOME": "/home/alice"}
 
@@ -68,8 +68,8 @@ def test_file_form(prefix):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("AWQ_WORKDR=/x", "unknown setting AWQ_WORKDR; known are: AWQ_BIND, .*AWQ_WORKDIR.*WQ_WORKDIR"),
-        ("export AWQ_PORT=1", "unknown setting export AWQ_PORT; known are"),
+        ("AWQ_WORKDR=/x", r"unknown setting AWQ_WORKDR: did you mean AWQ_WORKDIR\?$"),
+        ("export AWQ_PORT=1", r"unknown setting export AWQ_PORT \(docs/settings.md"),
         ("AWQ_PORT 1", "needs NAME=value, has 'AWQ_PORT 1'"),
         ("AWQ_BIND=a\0b", "needs NAME=value"),
         ("AWQ_BIND='a", "the quotes do not match: 'a"),
@@ -147,3 +147,12 @@ def test_any_value_is_taken_or_refused(name, value):
         load({**HOME, name: value})
     except SettingsError as error:
         assert str(error).startswith(f"{name} (the environment): ")
+
+
+def test_misspelt_variables_are_told() -> None:
+    """Of our names only those that are close to a setting; those of other programs and of ours that are no settings are not."""
+    names = ("WQ_NUM_FORMEN", "AWQ_PROT", "AWQ_JOB_ENV", "AWQ_WORKDIR_BY_ENV_SH", "WQ_CORES", "PATH", "AWQ_WORKDIR")
+    assert unknown(dict.fromkeys(names, "1")) == [
+        "AWQ_PROT is no setting: did you mean AWQ_PORT?",
+        "WQ_NUM_FORMEN is no setting: did you mean WQ_NUM_FOREMEN?",
+    ]

@@ -81,7 +81,13 @@ def _launch(path: str) -> Folder:
 
 def _judged(path: str, entries: list[tuple[str, os.stat_result]]) -> Folder:
     me = os.geteuid()
-    opened = [name for name, info in entries if info.st_mode & _OTHERS and not stat.S_ISLNK(info.st_mode)]
+    opened = [
+        name
+        for name, info in entries
+        if info.st_mode & _OTHERS
+        and not stat.S_ISLNK(info.st_mode)
+        and name != f"{path}/drain"  # made by touch(1), empty
+    ]
     foreign = [name for name, info in entries if info.st_uid not in (me, 0)]
     return Folder(path, open_to_others=tuple(opened), foreign=tuple(foreign))
 
