@@ -14,11 +14,12 @@ _FORGET = 3600.0  # seconds without a pilot: twice the longest quarantine
 
 
 class Nodes:
-    """How many pilots in a row have failed at once on each host; hosts whose last pilot was good are not kept."""
+    """How many different jobs in a row have failed at once on each host; hosts whose last pilot was good are not kept."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._rows: dict[str, tuple[int, float]] = {}
+        self._jobs: dict[str, set[str]] = {}
         self._published: dict[str, tuple[int, float]] = {}
 
     def saw(self, result: Result) -> None:
@@ -28,12 +29,16 @@ class Nodes:
             return
         if report.exit_code == 0 or result.ended - result.started >= self._settings.blackhole_seconds:
             self._rows.pop(report.host, None)
+            self._jobs.pop(report.host, None)
         else:
-            self._rows[report.host] = (self._rows.get(report.host, (0, 0.0))[0] + 1, result.ended)
+            jobs = self._jobs.setdefault(report.host, set())
+            jobs.add(result.tag.partition("#")[0])
+            self._rows[report.host] = (len(jobs), result.ended)
 
     def failing(self, now: float) -> dict[str, tuple[int, float]]:
         """Hosts with too many: how many, and when the last one ended (epoch)."""
         self._rows = {host: row for host, row in self._rows.items() if now - row[1] < _FORGET}
+        self._jobs = {host: jobs for host, jobs in self._jobs.items() if host in self._rows}
         limit = self._settings.blackhole_pilots
         return {host: row for host, row in self._rows.items() if limit and row[0] >= limit}
 

@@ -315,9 +315,9 @@ static void become_the_pilot(char **env)
 
 static void note_end(const char *state, int status, long long seconds)
 {
-	char line[64];
+	char line[128];
 	char *path = joined(state, "/ends");
-	snprintf(line, sizeof(line), "%d %lld\n", status, seconds);
+	snprintf(line, sizeof(line), "%d %lld %.60s\n", status, seconds, facts[JOB_ID] ? facts[JOB_ID] : "");
 	save(path, line, O_APPEND);
 	free(path);
 }

@@ -1,6 +1,7 @@
 """A node on which pilots fail at once (a black hole) is left alone for a while: docs/adr/0014. Pure.
 
-The launch script leaves a line ``STATUS SECONDS`` for every pilot that ended, in ``ends`` beside ``closed``.
+The launch script leaves a line ``STATUS SECONDS JOB`` for every pilot that ended, in ``ends`` beside ``closed``. Different jobs have
+to fail: one job that fails again and again says nothing about the node.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 FIRST_PAUSE = 60.0
 LONGEST_PAUSE = 1800.0
@@ -23,11 +25,23 @@ class Limits:
     seconds: int = 30
 
 
+class End(NamedTuple):
+    """How a pilot ended: exit status, seconds that it ran, and its job (``12.0``; empty: not known)."""
+
+    status: int
+    seconds: int
+    job: str = ""
+
+
 @dataclass(frozen=True)
 class Guard:
-    """How many failed at once in a row, how many quarantines there were without a good pilot, until when the present one is."""
+    """How many failed at once in a row, and of which jobs.
+
+    ``times``: how many quarantines there were without a good pilot; ``until``: the end of the present one.
+    """
 
     row: int = 0
+    jobs: frozenset[str] = frozenset()
     times: int = 0
     until: float = 0.0
 
@@ -42,21 +56,21 @@ class Guard:
         return f"quarantine {self.times}: pilots fail within {limits.seconds} s"
 
 
-def judge(guard: Guard, ends: Iterable[tuple[int, int]], now: float, limits: Limits) -> Guard:
-    """The guard after these pilots (exit status, seconds) have ended. One good pilot and all is forgiven.
+def judge(guard: Guard, ends: Iterable[End], now: float, limits: Limits) -> Guard:
+    """The guard after these pilots have ended. One good pilot and all is forgiven.
 
     After a quarantine fewer are needed for the next one, and it is twice as long.
     """
-    for status, seconds in ends:
-        if status == 0:
+    for end in ends:
+        if end.status == 0:
             guard = Guard()
-        elif seconds >= limits.seconds:
-            guard = replace(guard, row=0)
-        else:
-            guard = replace(guard, row=guard.row + 1)
+        elif end.seconds >= limits.seconds:
+            guard = replace(guard, row=0, jobs=frozenset())
+        elif not end.job or end.job not in guard.jobs:
+            guard = replace(guard, row=guard.row + 1, jobs=guard.jobs | {end.job})
         if limits.pilots and guard.row >= max(1, limits.pilots >> guard.times):
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**guard.times)
-            guard = Guard(0, min(guard.times + 1, 30), now + pause)
+            guard = Guard(times=min(guard.times + 1, 30), until=now + pause)
     return guard
 
 
@@ -75,9 +89,9 @@ class Ends:
     def __init__(self) -> None:
         self._read: dict[str, _Read] = {}
 
-    def look(self, folders: Iterable[str], now: float = 0.0) -> list[tuple[int, int]]:
-        """(status, seconds) of the pilots that ended in these state folders; others are forgotten."""
-        found: list[tuple[int, int]] = []
+    def look(self, folders: Iterable[str], now: float = 0.0) -> list[End]:
+        """The pilots that ended in these state folders; others are forgotten."""
+        found: list[End] = []
         known, self._read = self._read, {}
         for folder in folders:
             read = self._read[folder] = known.get(folder) or _Read()
@@ -95,12 +109,16 @@ class Ends:
         return read.done, len(read.lately)
 
 
-def _ended(folder: str, read: _Read) -> list[tuple[int, int]]:
+def _ended(folder: str, read: _Read) -> list[End]:
     """What is new in one folder."""
     text = _from(f"{folder}/ends", read.begin)
     whole = text[: text.rfind(b"\n") + 1]
     rows = [line.split() for line in whole.split(b"\n")]
-    found = [(int(row[0]), int(row[1])) for row in rows if len(row) == 2 and all(word.isdigit() for word in row)]
+    found = [
+        End(int(row[0]), int(row[1]), b"".join(row[2:]).decode("ascii", "replace"))
+        for row in rows
+        if len(row) in (2, 3) and all(word.isdigit() for word in row[:2])
+    ]
     read.begin += len(whole)
     read.done += len(found)
     return found

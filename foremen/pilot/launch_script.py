@@ -62,13 +62,14 @@ if [ -n "$awq_state" ]; then
     if [ -e "$awq_state/closed" ]; then printf 'awq=1\nbounced=1\n'; exit 0; fi
   fi
 fi
+awq_job=${AWQ_JOB_ID:-}
 awq_host=
 read -r awq_host < /proc/sys/kernel/hostname || awq_host=unknown
 if ! { printf '%s' "$AWQ_JOB_AD" > .job.ad &&
   printf 'MyType = "Machine"\nMachine = "%s"\nName = "slot1@%s"\nCpus = %s\nMemory = %s\nDisk = %s\n' \
     "$awq_host" "$awq_host" "$AWQ_CPUS" "$AWQ_MEMORY" "$AWQ_DISK" > .machine.ad; }; then
   printf 'awq=1\nhost=%s\nfailed=1\n' "$awq_host"
-  if [ -n "$awq_ends" ]; then printf '1 0\n' >> "$awq_ends"; fi
+  if [ -n "$awq_ends" ]; then printf '1 0 %s\n' "${AWQ_JOB_ID:-}" >> "$awq_ends"; fi
   exit 0
 fi
 awq_at=
@@ -112,7 +113,7 @@ fi
 printf 'times='
 times
 if [ -n "$awq_ends" ] && [ -n "$awq_at" ] && ! [ -e "$awq_over" ] && read -r awq_now awq_n < /proc/uptime; then
-  printf '%s %s\n' "$awq_rc" "$((${awq_now%%.*} - ${awq_up%%.*}))" >> "$awq_ends"
+  printf '%s %s %s\n' "$awq_rc" "$((${awq_now%%.*} - ${awq_up%%.*}))" "$awq_job" >> "$awq_ends"
 fi
 """
 _STARTED = r"""printf 'started=1\n'

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from foremen.node.black_hole import FIRST_PAUSE, LONGEST_PAUSE, Ends, Guard, Limits, judge
+from foremen.node.black_hole import FIRST_PAUSE, LONGEST_PAUSE, End, Ends, Guard, Limits, judge
 from foremen.node.restart_policy import Act, Phase, Policy, Sight, Slot, World, decide_worker
 
 LIMITS = Limits(8, 30)
-BAD, SLOW, GOOD = (1, 2), (1, 30), (0, 1)
+BAD, SLOW, GOOD = End(1, 2), End(1, 30), End(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,19 @@ BAD, SLOW, GOOD = (1, 2), (1, 30), (0, 1)
         ([SLOW] * 100, False),
     ],
 )
-def test_only_a_row_of_quick_failures_counts(ends: list[tuple[int, int]], active: bool) -> None:
+def test_only_a_row_of_quick_failures_counts(ends: list[End], active: bool) -> None:
     """Eight in a row; a good pilot or one that failed after a while breaks it."""
     assert judge(Guard(), ends, 100.0, LIMITS).active(100.0) is active
+
+
+def test_one_job_that_fails_again_and_again_says_nothing_of_the_node() -> None:
+    """Eight different jobs do, also with one of them in between."""
+    poison = End(1, 0, "7.0")
+    guard = judge(Guard(), [poison] * 1000, 100.0, LIMITS)
+    assert not guard.active(100.0)
+    others = [End(1, 0, f"{number}.0") for number in range(8, 15)]
+    assert not judge(guard, [*others[:6], *[poison] * 9], 100.0, LIMITS).active(100.0)
+    assert judge(guard, others, 100.0, LIMITS).active(100.0)
 
 
 def test_zero_switches_it_off() -> None:
@@ -58,11 +68,11 @@ def test_ends_are_read_once_and_whole(tmp_path: Path) -> None:
     for folder in (one, two):
         folder.mkdir()
     assert ends.look([str(one), str(two)]) == []
-    (one / "ends").write_text("1 2\n0 300\n1")
+    (one / "ends").write_text("1 2 12.0\n0 300\n1")
     (two / "ends").write_bytes(b"x y\n\xff\n7 7\n")
-    assert ends.look([str(one), str(two)]) == [(1, 2), (0, 300), (7, 7)]
-    (one / "ends").write_text("1 2\n0 300\n1 9\n")
-    assert ends.look([str(one)]) == [(1, 9)]
+    assert ends.look([str(one), str(two)]) == [End(1, 2, "12.0"), End(0, 300), End(7, 7)]
+    (one / "ends").write_text("1 2 12.0\n0 300\n1 9\n")
+    assert ends.look([str(one)]) == [End(1, 9)]
     assert ends.look([str(one)]) == []
 
 

@@ -11,9 +11,9 @@ from spool import settings
 from spool.store.layout import Spool
 
 
-def ended(host: str, code: int, seconds: float = 1.0, at: float = 1000.0) -> Result:
+def ended(host: str, code: int, seconds: float = 1.0, at: float = 1000.0, job: int = 1) -> Result:
     """A pilot that ended there."""
-    return Result("1.0#1", "done", report=f"awq=1\nhost={host}\nexit={code}\n", started=at - seconds, ended=at)
+    return Result(f"{job}.0#1", "done", report=f"awq=1\nhost={host}\nexit={code}\n", started=at - seconds, ended=at)
 
 
 def test_rows_of_quick_failures_are_shown_and_forgotten(spool: Spool, tmp_path: Path) -> None:
@@ -21,8 +21,8 @@ def test_rows_of_quick_failures_are_shown_and_forgotten(spool: Spool, tmp_path: 
     seen = Nodes(settings.load({"HOME": str(tmp_path)}, {"blackhole_pilots": 3}))
     seen.publish(spool, 1000.0)
     assert not Path(spool.root, "stat/nodes").exists()
-    for _ in range(3):
-        for result in (ended("bad", 1), ended("good", 0), ended("slow", 1, 60.0), Result("1.0#1", "failed")):
+    for job in (1, 2, 2, 2, 3):
+        for result in (ended("bad", 1, job=job), ended("good", 0), ended("slow", 1, 60.0), Result("1.0#1", "failed")):
             seen.saw(result)
     assert seen.failing(1000.0) == {"bad": (3, 1000.0)}
     seen.publish(spool, 1000.0)
