@@ -6,6 +6,8 @@ import base64
 import dataclasses
 import os
 import shlex
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -185,6 +187,24 @@ def write(path: str, text: str, private: bool) -> None:
         aside.replace(target)
     except OSError as error:
         raise AwqError(f"cannot write {path}: {error.strerror}") from None
+
+
+def start_line(kind: str, output: str, environ: Mapping[str, str]) -> str:
+    """What starts a rendered file: the site's own command, never the one of the same name in this installation."""
+    words = KINDS[kind].start.replace("FILE", shlex.quote(output))
+    name, blank, rest = words.partition(" ")
+    ours = f"{environ.get('ALIEN_WORKQUEUE', '')}/bin"
+    places = [
+        place
+        for place in environ.get("PATH", "").split(":")
+        if place and os.path.realpath(place) != os.path.realpath(ours)
+    ]
+    if shutil.which(name, path=f"{ours}:/dev/null") is None:
+        return words
+    found = shutil.which(name, path=":".join(places)) if places else None
+    if found is None:
+        return f"{words}  (the site's {name}: it is not on PATH here, and this installation's own would queue the workers as pilots)"
+    return f"{found}{blank}{rest}"
 
 
 def table() -> str:

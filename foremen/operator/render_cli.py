@@ -71,7 +71,7 @@ def render(settings: Settings, /, kind: Optional[str], listing: bool, output: Op
         click.echo(text, nl=False)
         return
     rendering.write(output, text, private=bool(wish.secret))
-    click.echo(f"wrote {output}; then: {rendering.KINDS[kind].start}")
+    click.echo(f"wrote {output}; then: {rendering.start_line(kind, output, os.environ)}")
 
 
 for _option in reversed(_OPTIONS):

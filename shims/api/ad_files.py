@@ -59,12 +59,12 @@ def read_ads(path: str) -> list[JobRecord]:
         text = file.read()
     records = []
     for part in text.split("\n\n"):
-        lines = [line for line in part.split("\n") if line.strip() and line[0] != "#"]
-        if any(" = " not in line for line in lines):
+        lines = [ads.assignment(line) for line in part.split("\n") if line.strip() and line[0] != "#"]
+        if None in lines:
             raise AwqError(f"{path} is no file of ads in long form")
         if lines:
             # HTCondor's long form: in its strings a backslash stands for itself
-            record = JobRecord(0, 0, 0, "".join([f"{values.from_command_line(line)}\n" for line in lines]))
+            record = JobRecord(0, 0, 0, "".join([f"{values.from_command_line(line or '')}\n" for line in lines]))
             record.cluster = ads.number(record.expression("ClusterId"))
             record.proc = ads.number(record.expression("ProcId"))
             record.status = ads.number(record.expression("JobStatus"))

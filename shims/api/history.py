@@ -57,8 +57,9 @@ def _file_records(path: str) -> list[JobRecord]:
         if line.startswith("***"):
             records.append(_record("".join(current)))
             current = []
-        elif " = " in line:
-            current.append(line + "\n")
+        else:
+            found = ads.assignment(line)
+            current += [found + "\n"] if found is not None else []
     return records
 
 

@@ -120,6 +120,15 @@ def parse(text: str) -> dict[str, str]:
         return load(lines)  # which names the line
 
 
+def assignment(line: str) -> str | None:
+    """``Name = expression`` of a line in long form, with or without blanks around the equals sign; None for any other line."""
+    name, equals, expression = line.partition("=")
+    name, expression = name.strip(), expression.strip()
+    if not equals or not is_name(name) or not expression or expression[0] == "=":
+        return None
+    return f"{name} = {expression}"
+
+
 def is_name(text: str) -> bool:
     """Whether it can be an attribute's name."""
     return text.isascii() and text.replace(".", "_").isidentifier()

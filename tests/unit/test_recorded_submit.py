@@ -129,3 +129,18 @@ def test_attributes(run: Run, text: str, wanted: list[str]) -> None:
     status, lines, err = run(text)
     assert status == 0, err
     assert set(wanted) <= set(lines)
+
+
+def test_the_ads_of_a_dry_run_are_read(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """``Attr=value`` without blanks, as -dry-run writes it, by condor_q -jobads; the sums of jobs and states are those of the file."""
+    from shims.commands.condor import condor_history, condor_q
+
+    assert run("+BIG = 9223372036854775807\nqueue\n", "-terse")[0] == 0
+    condor_submit.main(["-dry-run", "out.ads", "job.sub"])
+    capfd.readouterr()
+    text = "\n".join(line for line in (tmp_path / "out.ads").read_text().splitlines() if "=" in line)
+    (tmp_path / "one.ads").write_text(text + "\nProcId=0\n")
+    (tmp_path / "history").write_text(text + "\nProcId=0\n*** Offset = 0\n")
+    for main, words in ((condor_q.main, ["-jobads", "one.ads"]), (condor_history.main, ["-file", "history"])):
+        assert main([*words, "-af", "ClusterId", "ProcId", "BIG", "Cmd"]) == 0
+        assert capfd.readouterr().out == "1 0 9223372036854775807 /bin/echo\n"

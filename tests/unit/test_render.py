@@ -348,7 +348,7 @@ def test_command(tmp_path):
     assert "#SBATCH --cpus-per-task=3" in shown
     assert "#SBATCH --qos=low" in shown
     done = run(tmp_path, *words, "--output", str(tmp_path / "job"), WQ_FOREMEN="head", WQ_NUM_FOREMEN="7")
-    assert done.output == f"wrote {tmp_path}/job; then: sbatch FILE\n"
+    assert done.output == f"wrote {tmp_path}/job; then: sbatch {tmp_path}/job\n"
     assert (tmp_path / "job").read_text() == shown
     assert stat.S_IMODE((tmp_path / "job").stat().st_mode) == 0o755
 
@@ -384,3 +384,15 @@ def test_secret_is_for_its_owner(tmp_path):
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600
     (tmp_path / "password").chmod(0o644)
     assert "chmod 600" in str(run(tmp_path, *words, "--with-secret", **site).exception)
+
+
+def test_the_sites_command_starts_it(tmp_path: Path) -> None:
+    """Never ours of the same name; where only ours is there, that is said."""
+    for folder in ("ours/bin", "site"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "condor_submit").touch(0o755)
+    environ = {"ALIEN_WORKQUEUE": str(tmp_path / "ours"), "PATH": f"{tmp_path}/ours/bin:{tmp_path}/site"}
+    assert render.start_line("htcondor", "a b.sub", environ) == f"{tmp_path}/site/condor_submit 'a b.sub'"
+    (tmp_path / "site/condor_submit").unlink()
+    assert "it is not on PATH here" in render.start_line("htcondor", "x.sub", environ)
+    assert render.start_line("slurm", "x.sh", environ) == "sbatch x.sh"
