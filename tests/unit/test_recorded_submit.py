@@ -144,3 +144,12 @@ def test_the_ads_of_a_dry_run_are_read(run: Run, tmp_path: Path, capfd: pytest.C
     for main, words in ((condor_q.main, ["-jobads", "one.ads"]), (condor_history.main, ["-file", "history"])):
         assert main([*words, "-af", "ClusterId", "ProcId", "BIG", "Cmd"]) == 0
         assert capfd.readouterr().out == "1 0 9223372036854775807 /bin/echo\n"
+
+
+def test_small_words_of_other_commands(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A folder as a log has no jobs; a file of edits that is not there."""
+    from shims.commands.condor import condor_qedit, condor_wait
+
+    assert condor_wait.main([str(tmp_path)]) == 0
+    assert condor_qedit.main(["1.0", "-edits", "none"]) == 1
+    assert capfd.readouterr() == ("All jobs done.\n", "Can't open file of edits: none\n")

@@ -168,8 +168,8 @@ def _read_edits(path: str) -> dict[str, str]:
     try:
         with open(0 if path == "-" else path, encoding="utf-8", errors="surrogateescape") as file:
             return ads.load([line.strip() for line in file.read().split("\n")])
-    except OSError as error:
-        raise Answer(1, err=f"condor_qedit: cannot open {path}: {error.strerror}\n") from None
+    except OSError:
+        raise Answer(1, err=f"Can't open file of edits: {path}\n") from None
     except ValueError as error:
         raise Answer(1, err=f"condor_qedit: {path}: {error} (only the long form is read)\n") from None
 

@@ -73,6 +73,8 @@ def _condor_wait(argv: Sequence[str]) -> int:
     request = Request(_parse(argv))
     try:
         log = open(request.log, encoding="utf-8", errors="surrogateescape", newline="\n")  # noqa: SIM115 - closed below
+    except IsADirectoryError:  # HTCondor finds no job in it
+        return stdio.show("All jobs done.\n")
     except OSError as error:
         raise Answer(1, err=f"Couldn't open {request.log}: {error.strerror}\n") from None
     with log:
