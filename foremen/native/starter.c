@@ -31,6 +31,12 @@ static const char *const fact_names[FACTS] = {
 	"AWQ_JOB_AD", "AWQ_JOB_ID", "AWQ_CPUS", "AWQ_MEMORY", "AWQ_DISK", "awq_in", "awq_out", "awq_err"};
 static const char *const hidden[] = {"AWQ_LAUNCH", "AWQ_STARTER2", "AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_BOOTED", 0};
 
+/* What tells programs how many threads to start: the job's cores, unless the job says otherwise (starter.py has them too). */
+static const char *const threads[] = {
+	"CUBACORES", "GOMAXPROCS", "JULIA_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS",
+	"OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "PYTHON_CPU_COUNT", "ROOT_MAX_THREADS", "TF_LOOP_PARALLEL_ITERATIONS",
+	"TF_NUM_THREADS", 0};
+
 static const char *facts[FACTS];
 static char **words;
 static char host[256] = "unknown";
@@ -232,7 +238,7 @@ static int is_set_to(const char *entry, char **ours)
 /* What the worker gave us without what is ours, and what HTCondor's starter sets. */
 static char **environment(const char *here, const char *features)
 {
-	char *ours[16];
+	char *ours[32];
 	size_t count = 0, total = 0;
 	ours[count++] = joined("_CONDOR_SCRATCH_DIR=", here);
 	ours[count++] = joined("_CONDOR_JOB_IWD=", here);
@@ -244,6 +250,9 @@ static char **environment(const char *here, const char *features)
 	ours[count++] = joined("TEMP=", here);
 	ours[count++] = joined("PWD=", here);
 	if (features) ours[count++] = joined("JOBFEATURES=", features);
+	if (!getenv("BATCH_SYSTEM")) ours[count++] = "BATCH_SYSTEM=HTCondor";
+	for (int at = 0; threads[at]; at++)
+		if (!getenv(threads[at])) ours[count++] = joined(joined(threads[at], "="), facts[CPUS]);
 	ours[count] = 0;
 	while (environ[total]) total++;
 	char **all = room((total + count + 1) * sizeof(*all)), **to = all;

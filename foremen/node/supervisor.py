@@ -475,7 +475,7 @@ def main(arguments: list[str]) -> int:
 
         door = System()
         Record(door.myself(), since=time.time()).write(place.supervisor)
-        environ = dict(os.environ)
+        environ = {name: value for name, value in os.environ.items() if name not in starter.THREADS}
         if kind == "foremen":
             supervisor = Supervisor(door, place, environ)
             supervisor.fitness = Fitness(door, place)

@@ -499,3 +499,23 @@ def test_report_forms():
     assert not parse_report("started=1\nawq=1\nexit=3\n").plain
     assert parse_report("started=1\n(exec)\nawq=1\nexit=9\nKilled\nawq=1\nexit=137\n") == Report(signal=9)
     assert not parse_report("started=1\ncannot create log\nawq=1\nexit=2\n").complete
+
+
+def test_what_tells_programs_their_number_of_threads(sandbox):
+    """The job's cores and the batch system, as HTCondor's starter says them; what the job says itself stays."""
+    sandbox.agent("env")
+    assert sandbox.run(OMP_NUM_THREADS="7", BATCH_SYSTEM="mine").exit_code == 0
+    found = dict(line.split("=", 1) for line in sandbox.read("out").decode().splitlines() if "=" in line)
+    assert {name: found[name] for name in starter.THREADS} == {
+        **dict.fromkeys(starter.THREADS, FACTS["AWQ_CPUS"]), "OMP_NUM_THREADS": "7",
+    }  # fmt: skip
+    assert found["BATCH_SYSTEM"] == "mine"
+    assert sandbox.run().exit_code == 0
+    assert "BATCH_SYSTEM=HTCondor\n" in sandbox.read("out").decode()
+
+
+def test_the_starter_has_the_same_names():
+    """In its source."""
+    source = (Path(starter.__file__).parent / "starter.c").read_text()
+    listed = source.partition("threads[] = {")[2].partition("0};")[0]
+    assert tuple(word.strip(' \n\t"') for word in listed.split(",")[:-1]) == starter.THREADS
