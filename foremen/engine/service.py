@@ -164,6 +164,9 @@ class Service:
             os.write(self._wakeup[1], b"!")
         except BlockingIOError:
             return  # it is awake
+        except OSError:
+            if not self._over:  # it ended in another thread since we looked
+                raise
 
     def drop_master(self) -> None:
         """End the connection of the master, as if it had."""

@@ -173,7 +173,7 @@ def test_nothing_too_much(here):
     """No jinja2, engine, master or shims travel to the nodes; click's licence does."""
     names = zipfile.ZipFile(here.work / "node/alien_wq_worker.pyz").namelist()
     tops = {"/".join(name.split("/")[:2]) if name.startswith("foremen") else name.split("/")[0] for name in names}
-    rooms = ("__init__.py", "acceptor", "native", "node", "operator", "progress.py")
+    rooms = ("__init__.py", "acceptor", "errors.py", "native", "node", "operator", "progress.py")
     assert tops == {"__main__.py", "click", "spool", *[f"foremen/{room}" for room in rooms]}
     programs = {f"foremen/native/{deploy.file_name(name)}" for name in (preload.NAME, starter.NAME, gate.NAME)}
     assert programs < set(names)
