@@ -254,32 +254,41 @@ def _leaving(slot: Slot, sight: Sight, world: World) -> Decision:
 
 
 def _running(slot: Slot, sight: Sight, world: World, policy: Policy) -> Decision:
-    now = world.now
-    others = any(choice not in slot.tried and choice != slot.foreman for choice in slot.choices)
-    if not sight.connected and others and now - slot.started >= STUCK and sight.quiet:
-        return _phase(slot, Phase.ENDING, world, "stuck"), (Act.TERM,)
-    if sight.silent >= (SILENT if sight.quiet and sight.elsewhere else LOST if sight.cut else float("inf")):
-        return _phase(slot, Phase.ENDING, world, "silent"), (Act.TERM,)
+    trouble = _trouble(slot, sight, world)
+    if trouble:
+        return _phase(slot, Phase.ENDING, world, trouble), (Act.TERM,)
     resting = sight.quiet and sight.waiting == 0 and sight.connected
-    idle_since = (now if slot.idle_since is None else slot.idle_since) if resting else None
+    idle_since = (world.now if slot.idle_since is None else slot.idle_since) if resting else None
     slot = replace(slot, idle_since=idle_since)
-    by_task = policy.singletask and sight.closed and not slot.shut
-    tired = idle_since is not None and now - idle_since >= policy.idle_timeout + IDLE_GRACE
-    evicting = slot.evicted is not None and not sight.quiet  # an eviction that began is finished
-    reasons = (
-        ("task", by_task),
-        ("drain", world.draining),
-        ("foreman", world.shunned),
-        ("drain", evicting),
-        ("quarantine", world.quarantined),
-        ("idle", tired),
-    )
-    why = next((name for name, holds in reasons if holds), "")
+    why = _reason_to_leave(slot, sight, world, policy)
     if why:
         return _way_out(slot, sight, world, why)
     if sight.closed and slot.shut:
         return replace(slot, shut=False, evicted=None, why=""), (Act.OPEN,)
     return slot, ()
+
+
+def _trouble(slot: Slot, sight: Sight, world: World) -> str:
+    """Why a worker that runs has to be ended at once; empty: it need not."""
+    others = any(choice not in slot.tried and choice != slot.foreman for choice in slot.choices)
+    if not sight.connected and others and world.now - slot.started >= STUCK and sight.quiet:
+        return "stuck"
+    patience = SILENT if sight.quiet and sight.elsewhere else LOST if sight.cut else float("inf")
+    return "silent" if sight.silent >= patience else ""
+
+
+def _reason_to_leave(slot: Slot, sight: Sight, world: World, policy: Policy) -> str:
+    """Why a worker is to take nothing new; empty: it may."""
+    idle = 0.0 if slot.idle_since is None else world.now - slot.idle_since
+    reasons = (
+        ("task", policy.singletask and sight.closed and not slot.shut),
+        ("drain", world.draining),
+        ("foreman", world.shunned),
+        ("drain", slot.evicted is not None and not sight.quiet),  # an eviction that began is finished
+        ("quarantine", world.quarantined),
+        ("idle", slot.idle_since is not None and idle >= policy.idle_timeout + IDLE_GRACE),
+    )
+    return next((name for name, holds in reasons if holds), "")
 
 
 def _way_out(slot: Slot, sight: Sight, world: World, why: str) -> Decision:

@@ -182,17 +182,9 @@ def _tokens(text: str) -> list[str] | None:
 
 def _token(text: str, at: int) -> str | None:
     char = text[at]
-    if char.isalpha():
-        end = at
-        while end < len(text) and (text[end].isalnum() or text[end] in "_."):
-            end += 1
-        return text[at:end]
-    if char.isdigit():
-        end = at
-        while end < len(text) and (text[end].isalnum() or text[end] in "._"):
-            end += 1
-        number = text[at:end]
-        return number if number.isdigit() and len(number) < 10 and (number[0] != "0" or number == "0") else None
+    if char.isalnum():
+        word = _word(text, at)
+        return word if char.isalpha() or _is_count(word) else None
     if char == '"':
         close = text.find('"', at + 1)
         return text[at : close + 1] if close > at and "\\" not in text[at:close] else None
@@ -200,3 +192,15 @@ def _token(text: str, at: int) -> str | None:
         if text.startswith(symbol, at):
             return symbol
     return char if char in "()" or (char == "!" and text[at + 1 : at + 2] == "(") else None
+
+
+def _word(text: str, at: int) -> str:
+    """A name or a number, with what belongs to it."""
+    end = at
+    while end < len(text) and (text[end].isalnum() or text[end] in "_."):
+        end += 1
+    return text[at:end]
+
+
+def _is_count(word: str) -> bool:
+    return word.isdigit() and len(word) < 10 and (word[0] != "0" or word == "0")

@@ -282,24 +282,14 @@ class _Scanner:
 
     def number(self) -> None:
         """An integer or a real."""
-        text, start, at = self.text, self.at, self.at
-        while text[at : at + 1] in _DIGITS and at < len(text):
-            at += 1
+        text, start = self.text, self.at
+        at = self._digits(start, 0)
         whole = text[start:at]
-        real = text[at : at + 1] == "."
-        if real:
-            at += 1
-            if text[at : at + 1] not in _DIGITS:
-                raise _Refused
-            while at < len(text) and text[at] in _DIGITS:
-                at += 1
+        real = False
+        if text[at : at + 1] == ".":
+            real, at = True, self._digits(at + 1, 1)
         if text[at : at + 1] in ("e", "E"):
-            real = True
-            at += 2 if text[at + 1 : at + 2] in ("+", "-") else 1
-            if text[at : at + 1] not in _DIGITS:
-                raise _Refused
-            while at < len(text) and text[at] in _DIGITS:
-                at += 1
+            real, at = True, self._digits(at + (2 if text[at + 1 : at + 2] in ("+", "-") else 1), 1)
         if (text[at : at + 1] in _LETTERS and at < len(text)) or (len(whole) > 1 and whole[0] == "0"):
             raise _Refused
         self.at = at
@@ -307,6 +297,15 @@ class _Scanner:
             self.out.append(real_text(float(text[start:at])))
         else:
             self.out.append(whole if len(whole) < 19 or (len(whole) == 19 and int(whole) < 2**63) else "0")
+
+    def _digits(self, at: int, least: int) -> int:
+        """Where the digits that begin at ``at`` end; refused when they are fewer than ``least``."""
+        end = at
+        while end < len(self.text) and self.text[end] in _DIGITS:
+            end += 1
+        if end - at < least:
+            raise _Refused
+        return end
 
     def string(self) -> None:
         """A string: ``\\"`` is a quote in it unless it is the last of the text; every other backslash is one."""

@@ -89,34 +89,43 @@ def _substring(macros: Macros, body: str) -> str:
 def _chosen(macros: Macros, function: str, body: str) -> str:
     words = [word.strip() for word in body.split(",")]
     if function == "CHOICE":
-        if len(words) == 1:
-            raise MacroError("$CHOICE() config macro: no index!")
-        index = integer(_named(macros, words[0]))
-        items = words[1:]
-        if len(items) == 1:
-            items = [item.strip() for item in _named(macros, items[0]).split(",")]
-        if index is None or index < 0:
-            raise MacroError(f"$CHOICE() macro: {words[0]} is invalid index!")
-        if index >= len(items):
-            raise MacroError(f"$CHOICE() config macro: index {index} is out of range!")
-        return items[index]
+        return _by_index(macros, words)
     macros.touched = True  # chance: another value for every job
-    if function == "RANDOM_CHOICE":
-        items = words if len(words) > 1 else _named(macros, words[0]).replace(",", " ").split()
-        if not items:
-            raise MacroError("$RANDOM_CHOICE() macro in config file empty!")
-        return items[_random(len(items))]
+    return _by_chance(macros, words) if function == "RANDOM_CHOICE" else _random_integer(words)
+
+
+def _by_index(macros: Macros, words: list[str]) -> str:
+    if len(words) == 1:
+        raise MacroError("$CHOICE() config macro: no index!")
+    index = integer(_named(macros, words[0]))
+    items = words[1:]
+    if len(items) == 1:
+        items = [item.strip() for item in _named(macros, items[0]).split(",")]
+    if index is None or index < 0:
+        raise MacroError(f"$CHOICE() macro: {words[0]} is invalid index!")
+    if index >= len(items):
+        raise MacroError(f"$CHOICE() config macro: index {index} is out of range!")
+    return items[index]
+
+
+def _by_chance(macros: Macros, words: list[str]) -> str:
+    items = words if len(words) > 1 else _named(macros, words[0]).replace(",", " ").split()
+    if not items:
+        raise MacroError("$RANDOM_CHOICE() macro in config file empty!")
+    return items[_random(len(items))]
+
+
+def _random_integer(words: list[str]) -> str:
+    """``min, max`` or ``min, max, step``."""
     numbers = [integer(word) for word in words[:3]]
     for what, number in zip(("min", "max", "step"), numbers if len(numbers) > 1 else [*numbers, None]):
         if number is None:
             raise MacroError(f"$RANDOM_INTEGER() config macro: invalid {what}!")
-    low, high, step = numbers[0] or 0, numbers[1] or 0, (numbers[2] if len(numbers) > 2 else 1) or 0
-    if step < 1 or low > high:
-        raise MacroError(
-            "$RANDOM_INTEGER() config macro: invalid step!"
-            if step < 1
-            else "$RANDOM_INTEGER() config macro: min > max!"
-        )
+    low, high, step = [number or 0 for number in (numbers if len(numbers) > 2 else [*numbers, 1])]
+    if step < 1:
+        raise MacroError("$RANDOM_INTEGER() config macro: invalid step!")
+    if low > high:
+        raise MacroError("$RANDOM_INTEGER() config macro: min > max!")
     return str(low + _random((high - low + step) // step) * step)
 
 
@@ -130,6 +139,13 @@ def _parts_of(parts: str, path: str) -> str:
         path = path[1:-1]
     if "f" in parts and path[:1] != "/":
         path = os.path.join(os.getcwd(), path[2:] if path[:2] == "./" else path)
+    found = _kept(parts, path) if any(letter in parts for letter in "pdnx") else path
+    quote = ("'" if "a" in parts else '"') if "q" in parts else ""
+    return f"{quote}{found}{quote}"
+
+
+def _kept(parts: str, path: str) -> str:
+    """Folder, name and extension, as far as the letters ask for them."""
     name_at = path.rfind("/") + 1
     dot = path.rfind(".", name_at)
     dot = dot if dot >= 0 else len(path)
@@ -137,17 +153,8 @@ def _parts_of(parts: str, path: str) -> str:
     if "d" in parts and "p" not in parts:
         levels = folder.rstrip("/").split("/")
         folder = "/".join(levels[-parts.count("d") :]) + "/" if folder else ""
-    if not any(letter in parts for letter in "pdnx"):
-        found = path
-    else:
-        bare = "b" in parts
-        only_folder = not any(letter in parts for letter in "nx")
-        found = "".join(
-            [
-                (folder[:-1] if bare and only_folder else folder) if "p" in parts or "d" in parts else "",
-                name if "n" in parts else "",
-                (extension[1:] if bare and "n" not in parts else extension) if "x" in parts else "",
-            ]
-        )
-    quote = ("'" if "a" in parts else '"') if "q" in parts else ""
-    return f"{quote}{found}{quote}"
+    if "b" in parts and "n" not in parts:
+        extension = extension[1:]
+        folder = folder if "x" in parts else folder[:-1]
+    wanted = (("p" in parts or "d" in parts, folder), ("n" in parts, name), ("x" in parts, extension))
+    return "".join([part for asked, part in wanted if asked])

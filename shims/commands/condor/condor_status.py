@@ -189,42 +189,52 @@ def _from_file(path: str | None) -> list[JobRecord]:
 
 
 def _selected(parsed: Parsed, records: list[JobRecord], selection: Selection | None) -> list[JobRecord]:
-    from spool.classad import ads, evaluate, values
+    """The records that conditions, names and the limit leave. Answer."""
+    from spool.classad import evaluate, values
 
-    wanted = (
-        ['State == "Unclaimed"'] if parsed.has("avail") else ['State == "Claimed"'] if parsed.has("claimed") else []
-    )
+    for text in _conditions(parsed, selection):
+        records = [record for record in records if values.truth(evaluate.evaluate(text, record))]
+    records = _of_hosts(parsed, records)
+    limit = parsed.last("limit") or ""
+    counts = limit.isascii() and limit.isdigit() and len(limit) < 19 and int(limit)
+    return records[: int(limit)] if counts else records
+
+
+def _conditions(parsed: Parsed, selection: Selection | None) -> list[str]:
+    """The expressions that a slot has to satisfy. Answer."""
+    from spool.classad import evaluate, values
+
+    state = "Unclaimed" if parsed.has("avail") else "Claimed" if parsed.has("claimed") else ""
+    wanted = [f'State == "{state}"'] if state else []
     if selection is not None and selection.where:
         wanted.append(selection.where)
-    for given in parsed.given:
-        if given.name == "constraint":
-            text = values.from_command_line(given.value)
-            if not evaluate.is_expression(text):
-                from_file = f"Invalid constraint expression : ( ({given.value}) )\n"
-                raise Answer(1, err=from_file if parsed.has("ads") else "Error: invalid constraint\n\n")
-            wanted.append(text)
-    for text in wanted:
-        records = [record for record in records if values.truth(evaluate.evaluate(text, record))]
+    for given in [one for one in parsed.given if one.name == "constraint"]:
+        text = values.from_command_line(given.value)
+        if not evaluate.is_expression(text):
+            from_file = f"Invalid constraint expression : ( ({given.value}) )\n"
+            raise Answer(1, err=from_file if parsed.has("ads") else "Error: invalid constraint\n\n")
+        wanted.append(text)
+    return wanted
+
+
+def _of_hosts(parsed: Parsed, records: list[JobRecord]) -> list[JobRecord]:
+    """Those of the slots and hosts that are named; all when none is. Answer."""
     names = [word for word in parsed.operands if word]
-    names += (
-        [given.value for given in parsed.given if given.name in ("name", "direct")] if _kind(parsed) == "slots" else []
-    )
-    if names:
-        known = {ads.string(record.expression(name)) for record in records for name in ("Name", "Machine")}
-        for name in names:
-            if name not in known and name != identity.host_name():
-                raise Answer(1, err=f"condor_status: unknown host {name}\n")
-        records = [
-            one
-            for one in records
-            if {ads.string(one.expression("Name")), ads.string(one.expression("Machine"))} & set(names)
-        ]
-    limit = parsed.last("limit")
-    return (
-        records[: int(limit)]
-        if limit is not None and limit.isascii() and limit.isdigit() and len(limit) < 19 and int(limit)
-        else records
-    )
+    if _kind(parsed) == "slots":
+        names += [given.value for given in parsed.given if given.name in ("name", "direct")]
+    if not names:
+        return records
+    known = {name for record in records for name in _names(record)}
+    for name in names:
+        if name not in known and name != identity.host_name():
+            raise Answer(1, err=f"condor_status: unknown host {name}\n")
+    return [record for record in records if _names(record) & set(names)]
+
+
+def _names(record: JobRecord) -> set[str]:
+    from spool.classad import ads
+
+    return {ads.string(record.expression(name)) for name in ("Name", "Machine")}
 
 
 def _sorted(parsed: Parsed, records: list[JobRecord]) -> list[JobRecord]:
