@@ -29,7 +29,7 @@ static const char stamp[] = AWQ_STAMP;
 enum fact { JOB_AD, JOB_ID, CPUS, MEMORY, DISK, IN, OUT, ERR, FACTS };
 static const char *const fact_names[FACTS] = {
 	"AWQ_JOB_AD", "AWQ_JOB_ID", "AWQ_CPUS", "AWQ_MEMORY", "AWQ_DISK", "awq_in", "awq_out", "awq_err"};
-static const char *const hidden[] = {"AWQ_LAUNCH", "AWQ_STARTER2", "AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_BOOTED", 0};
+static const char *const hidden[] = {"AWQ_LAUNCH", "AWQ_STARTER2", "AWQ_WORKER_STATE", "AWQ_SINGLETASK", "AWQ_BOOTED", "AWQ_THREADS", 0};
 
 /* What tells programs how many threads to start: the job's cores, unless the job says otherwise (starter.py has them too). */
 static const char *const threads[] = {

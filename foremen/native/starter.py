@@ -17,7 +17,9 @@ THREADS = (
     "CUBACORES", "GOMAXPROCS", "JULIA_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT",
     "OPENBLAS_NUM_THREADS", "PYTHON_CPU_COUNT", "ROOT_MAX_THREADS", "TF_LOOP_PARALLEL_ITERATIONS", "TF_NUM_THREADS",
 )  # fmt: skip
-"""Variables that HTCondor's starter sets to the cores of a job (23.9.6) unless the job does; a worker passes none of its own on."""
+"""Variables that HTCondor's starter sets to the cores of a job (23.9.6) unless the job does; a worker passes none of its own on.
+
+The launch script finds them in ``AWQ_THREADS``."""
 FIRST_LINE = """if [ -x "${AWQ_STARTER2:-}" ]; then exec "$AWQ_STARTER2"; fi
 """
 """Of a plain pilot's command: on a node whose supervisor has one, the starter does what the script says, sooner (foremen/native/starter.c).

@@ -482,6 +482,7 @@ def main(arguments: list[str]) -> int:
             run(supervisor)
         else:
             environ[starter.VARIABLE] = starter.lay_out(place.state)
+            environ["AWQ_THREADS"] = " ".join(starter.THREADS)
             run(Supervisor(door, place, environ, preload=Shortcut(place.state, environ).variables))
         remove(place.supervisor)
     except LaunchError as error:

@@ -95,10 +95,10 @@ esac
 export _CONDOR_SCRATCH_DIR="$PWD" _CONDOR_JOB_IWD="$PWD" _CONDOR_SLOT=slot1
 export _CONDOR_JOB_AD="$PWD/.job.ad" _CONDOR_MACHINE_AD="$PWD/.machine.ad"
 export TMPDIR="$PWD" TMP="$PWD" TEMP="$PWD" BATCH_SYSTEM="${BATCH_SYSTEM-HTCondor}"
-for awq_f in THREADS; do eval "export $awq_f=\"\${$awq_f-\$AWQ_CPUS}\""; done
-unset AWQ_LAUNCH AWQ_STARTER2 AWQ_WORKER_STATE AWQ_SINGLETASK AWQ_JOB_AD AWQ_JOB_ID AWQ_CPUS AWQ_MEMORY AWQ_DISK AWQ_BOOTED
+for awq_f in ${AWQ_THREADS:-}; do eval "export $awq_f=\"\${$awq_f-\$AWQ_CPUS}\""; done
+unset AWQ_LAUNCH AWQ_STARTER2 AWQ_WORKER_STATE AWQ_SINGLETASK AWQ_JOB_AD AWQ_JOB_ID AWQ_CPUS AWQ_MEMORY AWQ_DISK AWQ_BOOTED AWQ_THREADS
 umask 022
-""".replace("THREADS", " ".join(starter.THREADS))
+"""
 # The shell writes a line on its own stderr, which is in the report too, when a child was killed by a signal: this is how an
 # exit status of 137 and a SIGKILL are told apart (bash and dash are silent for SIGINT and SIGPIPE: those count as exit
 # statuses). It writes one too when it could not open the pilot's streams: then nothing was started, as when the disk of the
@@ -122,7 +122,7 @@ _STARTED = r"""printf 'started=1\n'
 RESERVED = frozenset(
     [
         "AWQ_BOOTED", "AWQ_CPUS", "AWQ_DISK", "AWQ_IWD", "AWQ_JOB_AD", "AWQ_JOB_ENV", "AWQ_JOB_ID", "AWQ_KEEP_ENV", "AWQ_LAUNCH",
-        "AWQ_MEMORY", "AWQ_NEW", "AWQ_PIECES", "AWQ_SINGLETASK", "AWQ_STARTER2", "AWQ_URLS", "AWQ_WORKER_STATE",
+        "AWQ_MEMORY", "AWQ_NEW", "AWQ_PIECES", "AWQ_SINGLETASK", "AWQ_STARTER2", "AWQ_THREADS", "AWQ_URLS", "AWQ_WORKER_STATE",
     ]
 )  # fmt: skip
 """Variables by which master, worker and launch script talk to each other: those of a job with such a name are not passed on."""

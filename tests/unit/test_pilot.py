@@ -504,7 +504,7 @@ def test_report_forms():
 def test_what_tells_programs_their_number_of_threads(sandbox):
     """The job's cores and the batch system, as HTCondor's starter says them; what the job says itself stays."""
     sandbox.agent("env")
-    assert sandbox.run(OMP_NUM_THREADS="7", BATCH_SYSTEM="mine").exit_code == 0
+    assert sandbox.run(OMP_NUM_THREADS="7", BATCH_SYSTEM="mine", AWQ_THREADS=" ".join(starter.THREADS)).exit_code == 0
     found = dict(line.split("=", 1) for line in sandbox.read("out").decode().splitlines() if "=" in line)
     assert {name: found[name] for name in starter.THREADS} == {
         **dict.fromkeys(starter.THREADS, FACTS["AWQ_CPUS"]), "OMP_NUM_THREADS": "7",

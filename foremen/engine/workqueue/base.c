@@ -73,7 +73,7 @@ static int awq_open_output(const char *path, int flags)
 	int fd = __real_open(path, (flags & ~O_TRUNC) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
 	if (fd >= 0 && !fstat(fd, &found)) {
 		if (S_ISREG(found.st_mode)) {
-			if (!ftruncate(fd, 0)) return fd;
+			if (!found.st_size || !ftruncate(fd, 0)) return fd; /* of a new file it would cost a transaction of the disk */
 		} else {
 			if (S_ISCHR(found.st_mode) && found.st_rdev == makedev(1, 3)) return fd;
 			errno = EINVAL;
@@ -170,7 +170,7 @@ static char *awq_is_forgetful(struct link *link)
 static void awq_hear(struct link *link, const char *line)
 {
 	int protocol, end = 0;
-	char *known = awq_is_forgetful(link);
+	char *known = *line == 'w' ? awq_is_forgetful(link) : 0; /* sscanf looks at the whole line first */
 	if (known && sscanf(line, "workqueue %d %*s foreman %n", &protocol, &end) == 1 && end) *known = protocol >= 11;
 }
 
