@@ -169,12 +169,38 @@ def start_engine(spool: Spool, settings: Settings, timeout: float = 30.0, linger
     """Start an engine in a session of its own and wait until it listens; its process id. EngineError when it does not."""
     if settings.password_file == f"{spool.root}/password":
         make_password(settings.password_file)
-    command = [
-        sys.executable, "-I", "-m", "foremen.engine", spool.root, "--port", str(settings.port),
-        "--bind", engine_address(settings), "--password-file", settings.password_file, "--project-name", settings.project_name,
-        "--catalog-host", settings.catalog_host, "--catalog-port", str(settings.catalog_port), "--linger", str(linger),
-    ]  # fmt: skip
+    command = [sys.executable, "-I", "-m", "foremen.engine", spool.root]
+    for name, value in {**_options(settings), "--linger": str(linger)}.items():
+        command += [name, value]
     return spawn(spool, command, timeout)
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    """What an engine takes of the settings, once and for its life."""
+    return {
+        "--port": str(settings.port),
+        "--bind": engine_address(settings),
+        "--password-file": settings.password_file,
+        "--project-name": settings.project_name,
+        "--catalog-host": settings.catalog_host,
+        "--catalog-port": str(settings.catalog_port),
+    }
+
+
+def outdated(pid: int, settings: Settings) -> list[str]:
+    """What a living engine was started with that the settings say otherwise now: a phrase each. It keeps that for its life."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")
+    except OSError:
+        return []
+    wanted = _options(settings)
+    if not settings.port:
+        del wanted["--port"]
+    has = {name: words[words.index(name) + 1] for name in wanted if name in words[:-1]}
+    return [
+        f"{name[2:]} {has[name] or 'none'}, not {wanted[name] or 'none'}" for name in has if has[name] != wanted[name]
+    ]
 
 
 def spawn(spool: Spool, command: Sequence[str], timeout: float) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Optional
 import click
 from filelock import FileLock, Timeout
 
-from foremen.engine.client import EngineClient, connect, connect_or_start
+from foremen.engine.client import EngineClient, connect, connect_or_start, outdated
 from foremen.engine.errors import EngineGone
 from foremen.master import failing_nodes, fork_server_keeper
 from foremen.master.in_hand import record_crashes
@@ -243,6 +243,9 @@ def _engines(spool: Spool, chosen: Settings) -> Callable[[], EngineClient]:
     def connect() -> EngineClient:
         nonlocal known
         client = connect_or_start(spool, known)
+        for phrase in outdated(client.hello.pid, chosen):
+            remedy = "it takes that after 'alien_work_queue stop --stop-pilots' and a new start only"
+            _say(f"the engine (process {client.hello.pid}) keeps {phrase}: {remedy}")
         known = Settings({**{name: getattr(known, name) for name in Settings.__slots__}, "port": client.hello.port})
         return client
 

@@ -140,3 +140,18 @@ def test_an_engine_ends_with_its_spool(at: Site) -> None:
     at.master.wait()
     shutil.rmtree(at.spool)
     eventually(lambda: not os.path.exists(f"/proc/{engine}"), what="the engine has ended")
+
+
+def test_settings_that_a_living_engine_does_not_take_are_told(at: Site) -> None:
+    """Another project, with the command that does it; nothing is said while it is the same."""
+    for project in ("alien_jobs", "other"):
+        assert at.master is not None
+        assert "keeps" not in at.log()
+        at.master.kill()
+        at.master.wait()
+        at.env["AWQ_PROJECT_NAME"] = project
+        at.start_master()
+    assert (
+        "keeps project-name alien_jobs, not other: it takes that after 'alien_work_queue stop --stop-pilots'"
+        in at.log()
+    )
