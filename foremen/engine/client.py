@@ -187,10 +187,10 @@ def _options(settings: Settings) -> dict[str, str]:
     }
 
 
-def outdated(pid: int, settings: Settings) -> list[str]:
+def outdated(hello: Hello, settings: Settings) -> list[str]:
     """What a living engine was started with that the settings say otherwise now: a phrase each. It keeps that for its life."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
+        with open(f"/proc/{hello.pid}/cmdline", "rb") as file:
             words = os.fsdecode(file.read()).split("\0")
     except OSError:
         return []
@@ -198,6 +198,7 @@ def outdated(pid: int, settings: Settings) -> list[str]:
     if not settings.port:
         del wanted["--port"]
     has = {name: words[words.index(name) + 1] for name in wanted if name in words[:-1]}
+    has = {**has, "--port": str(hello.port)} if "--port" in has else has  # 0 was any
     return [
         f"{name[2:]} {has[name] or 'none'}, not {wanted[name] or 'none'}" for name in has if has[name] != wanted[name]
     ]

@@ -243,7 +243,7 @@ def _engines(spool: Spool, chosen: Settings) -> Callable[[], EngineClient]:
     def connect() -> EngineClient:
         nonlocal known
         client = connect_or_start(spool, known)
-        for phrase in outdated(client.hello.pid, chosen):
+        for phrase in outdated(client.hello, chosen):
             remedy = "it takes that after 'alien_work_queue stop --stop-pilots' and a new start only"
             _say(f"the engine (process {client.hello.pid}) keeps {phrase}: {remedy}")
         known = Settings({**{name: getattr(known, name) for name in Settings.__slots__}, "port": client.hello.port})
