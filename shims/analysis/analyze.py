@@ -128,7 +128,7 @@ def _counts(asked: Request, source: QueueSource) -> Counts | None:
     """What the master publishes; None when the slots come from a file."""
     from spool.store.published_counts import vouched_counts
 
-    return None if asked.slotads else vouched_counts(source.spool, source.settings.stale, source.now)
+    return None if asked.slotads else vouched_counts(source.spool, source.settings.stale, source.clock)
 
 
 def answer(asked: Request, records: Sequence[JobRecord], source: QueueSource, title: str) -> str:
