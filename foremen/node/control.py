@@ -30,9 +30,6 @@ _UP_SECONDS = 15.0
 _TEST_SECONDS = 60.0
 _NOT_LET_IN_SECONDS = 6.0
 _MASTER_SECONDS = 2.0
-_STAYS_SECONDS = (
-    1.5  # a foreman that cannot speak with a worker ends the connection in its next turn, a second later at most
-)
 _STOP_SECONDS = 8.0
 _GRACE_SECONDS = 2.0
 _STEP = 0.05
@@ -215,7 +212,6 @@ class _Waiting:
         self.plan = plan
         self.progress = progress
         self._begun = time.monotonic()
-        self._connected_at: float | None = None
 
     def wait(self) -> tuple[str, ...]:
         """Remarks for the user; LaunchError when something cannot be started."""
@@ -256,7 +252,6 @@ class _Waiting:
             raise LaunchError(f"{len(up)} of {self.plan.count} {self.plan.kind} run; the others do not: {broken[0]}")
         if len(up) == len(rows):
             return len(up), self._connected(rows, late)
-        self._connected_at = None
         if len(up) + sum(1 for row in rows if row["note"]) == len(rows):
             return len(up), tuple(f"{note}: the workers start when one does" for note in notes)
         if late > _NOT_LET_IN_SECONDS and self.plan.kind == "workers" and len(running) == len(rows):
@@ -277,14 +272,9 @@ class _Waiting:
         return up, None if why is None else (*why, told)
 
     def _connected(self, rows: list[dict[str, object]], late: float) -> tuple[str, ...] | None:
-        """Foremen that listen are up; it is only said when their master is not there within two seconds.
-
-        Workers of other nodes' foremen, which may speak another protocol, have to stay connected.
-        """
+        """Foremen that listen are up; it is only said when their master is not there within two seconds."""
         if all(row["connected"] for row in rows):
-            self._connected_at = late if self._connected_at is None else self._connected_at
-            own = self.plan.kind == "foremen" or Control(self.control.door, self.control.settings, "foremen").living()
-            return () if own or late - self._connected_at >= _STAYS_SECONDS else None
+            return ()
         return self._not_let_in(rows) if late > _MASTER_SECONDS else None
 
     def _not_let_in(self, rows: list[dict[str, object]]) -> tuple[str, ...]:
