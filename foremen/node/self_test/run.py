@@ -50,7 +50,10 @@ def judge(binary: str, folder: str, seconds: float = SECONDS) -> Verdict:
     for mode in Mode:
         trial = _Trial(binary, mode, folder, seconds)
         try:
-            trial.run()
+            try:
+                trial.run()
+            except CannotRunError:  # for a moment, perhaps
+                trial.run()
             return Verdict(mode.value, "; ".join(trouble), trial.release)
         except SelfTestError as error:
             release = trial.release or release
@@ -58,6 +61,10 @@ def judge(binary: str, folder: str, seconds: float = SECONDS) -> Verdict:
             if not error.lost:
                 return Verdict("", "; ".join(trouble), release, certain=False)
     return Verdict("", "; ".join(trouble), release)
+
+
+class CannotRunError(SelfTestError):
+    """Something of this node was in the way: no room, no permission, a file that came and went."""
 
 
 class _Trial:
@@ -77,7 +84,7 @@ class _Trial:
                 self._start(folder, manager.port, running)
                 manager.run(_task())
         except OSError as error:
-            raise SelfTestError(f"cannot be run: {error}") from None
+            raise CannotRunError(f"cannot be run: {error}") from None
         finally:
             self.release = manager.release
             manager.close()
